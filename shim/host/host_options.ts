@@ -1,0 +1,43 @@
+/**
+ * What `runHost` needs beside the app. Plain data that can be posted to a worker: every worker
+ * builds its own stores, policies and sinks from it.
+ *
+ * @module
+ */
+
+import type { RuntimeConfig } from "../imports/runtime_config.ts";
+
+/** Options of {@link runHost}. */
+export interface HostOptions {
+  /** Where to listen. `port` 0 lets the system choose. */
+  readonly listen: { readonly hostname: string; readonly port: number };
+  /** Try up to ten ports upward when the port is taken. */
+  readonly findFreePort: boolean;
+  /** PEM texts; HTTPS with HTTP/2 is served if present. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** How the routes are announced on stdout. */
+  readonly announce: "plain" | "json" | "none";
+  /** Merged from the file, the flags and the defaults; paths are absolute. */
+  readonly runtimeConfig: RuntimeConfig;
+  /** `--variable`, in order; the last of a name wins. Highest precedence of all providers. */
+  readonly variables: readonly (readonly [string, string])[];
+  /** Values of a `.env` file; the process environment wins over them. */
+  readonly dotenv: Readonly<Record<string, string>>;
+  /** Components whose output goes to the terminal. */
+  readonly follow: "all" | "none" | readonly string[];
+  readonly truncateLogs: boolean;
+  /** Guests may write to their mounted files. */
+  readonly allowTransientWrite: boolean;
+  /** Prepared components are kept here. */
+  readonly cacheDir: string;
+  /** Isolates that serve; undefined: as many as the CPU limit allows. */
+  readonly workers?: number;
+  /** Bytes of linear memory one instance may have; undefined: 4 GiB, as Wasm has it. */
+  readonly maxInstanceMemory?: number;
+  /** Milliseconds of CPU one request may use; 0: no limit. */
+  readonly cpuLimitMs: number;
+  /** Milliseconds that requests in flight get to end after a stop signal. */
+  readonly graceMs: number;
+  /** Show the cause of a failed request in the response. Never set in production. */
+  readonly explainErrors: boolean;
+}

@@ -1,0 +1,117 @@
+/**
+ * What a host interface may know of the component that calls it. The host makes one context per
+ * component and isolate; the interface files build their functions on it.
+ *
+ * @module
+ */
+
+/** The functions and resource classes of each interface, by interface key (see `link.ts`). */
+export type ImportObject = Record<string, Record<string, unknown>>;
+
+/** Receives a guest's output. Never blocks and never throws: what cannot be written is counted. */
+export interface LogSink {
+  /** `bytes` is a copy that the sink may keep. */
+  write(bytes: Uint8Array): void;
+}
+
+/** A directory (or single file) the guest sees. */
+export interface Mount {
+  /** Absolute path on the host. */
+  readonly hostPath: string;
+  /** Path the guest sees, beginning with `/`. */
+  readonly guestPath: string;
+  readonly writable: boolean;
+}
+
+/** Decides which network destinations a component may reach. */
+export interface OutboundPolicy {
+  /**
+   * Whether `url` (`scheme://host[:port]`, or a URL without a scheme, which then gets
+   * `defaultScheme`) is allowed. A refusal has been reported to the user when this returns.
+   */
+  check(url: string, defaultScheme: string): boolean | Promise<boolean>;
+  /** Whether a request to the app itself (relative URL, or host `self.alt`) is allowed. */
+  checkSelf(): boolean | Promise<boolean>;
+  /** Whether the operator's `block_networks` forbids this resolved IP address. */
+  isBlocked(ip: string): boolean;
+  /** Whether name lookup of `host` is covered by some allowed host (any scheme and port). */
+  mayResolve(host: string): boolean | Promise<boolean>;
+}
+
+/** An error of the variables interfaces; `kind` is the variant's case. */
+export class VariableError extends Error {
+  override readonly name = "VariableError";
+  readonly kind: "invalid-name" | "undefined" | "provider" | "other";
+
+  constructor(kind: VariableError["kind"], message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+/** A component's variables. */
+export interface VariableSource {
+  /** @throws {VariableError} synchronously or by rejection. */
+  get(name: string): string | Promise<string>;
+}
+
+/** One key-value store; all components and instances that open a label see the same data. */
+export interface KeyValueStore {
+  get(key: string): MaybePromise<Uint8Array | undefined>;
+  set(key: string, value: Uint8Array): MaybePromise<void>;
+  delete(key: string): MaybePromise<void>;
+  exists(key: string): MaybePromise<boolean>;
+  keys(): MaybePromise<string[]>;
+}
+
+/** One SQLite database. */
+export interface SqliteDatabase {
+  /** Opens a connection; the caller closes it. */
+  connect(): MaybePromise<SqliteConnection>;
+}
+
+/** A SQL value: s64, f64, text, blob or null. Integers are always bigint, reals always number. */
+export type SqlValue = bigint | number | string | Uint8Array | null;
+
+/** An open connection to one SQLite database. */
+export interface SqliteConnection {
+  /** Runs the first statement of `sql`. @throws {Error} with SQLite's message. */
+  execute(sql: string, parameters: SqlValue[]): MaybePromise<{
+    columns: string[];
+    rows: SqlValue[][];
+  }>;
+  lastInsertRowid(): MaybePromise<bigint>;
+  changes(): MaybePromise<bigint>;
+  close(): void;
+}
+
+/** A value now, or later. Return the value itself where possible: suspending a guest costs time. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** Delivers a request of the guest to the app itself or to another component of it. */
+export interface InternalRequests {
+  /** Service chaining: the component called `id`, or undefined if there is none with an HTTP trigger. */
+  component(id: string): ((request: Request) => Promise<Response>) | undefined;
+  /** Base URL of the app's own listener, `http://127.0.0.1:3000`. */
+  selfUrl(): string;
+}
+
+/** Everything the interfaces of one component need. Shared by all instances of the component. */
+export interface ComponentContext {
+  readonly id: string;
+  readonly environment: readonly (readonly [string, string])[];
+  readonly arguments: readonly string[];
+  readonly mounts: readonly Mount[];
+  readonly stdout: LogSink;
+  readonly stderr: LogSink;
+  readonly outbound: OutboundPolicy;
+  readonly variables: VariableSource;
+  /** Labels of the manifest; a label not in here is access-denied. */
+  readonly keyValueLabels: readonly string[];
+  /** Undefined if the label is not configured (no-such-store). */
+  keyValueStore(label: string): KeyValueStore | undefined;
+  readonly sqliteLabels: readonly string[];
+  /** Undefined if the label is not configured (no-such-database). */
+  sqliteDatabase(label: string): SqliteDatabase | undefined;
+  readonly internal: InternalRequests;
+}
