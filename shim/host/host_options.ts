@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { InstanceStrategy } from "../engine/instance_pool.ts";
 import type { RuntimeConfig } from "../imports/runtime_config.ts";
 
 /** Options of {@link runHost}. */
@@ -34,6 +35,8 @@ export interface HostOptions {
   readonly workers?: number;
   /** Bytes of linear memory one instance may have; undefined: 4 GiB, as Wasm has it. */
   readonly maxInstanceMemory?: number;
+  /** How instances are made fresh; `auto` but in tests and benchmarks. */
+  readonly instances: InstanceStrategy;
   /** Milliseconds of CPU one request may use; 0: no limit. */
   readonly cpuLimitMs: number;
   /** Milliseconds that requests in flight get to end after a stop signal. */

@@ -163,7 +163,7 @@ export function readableSource(
   failure: (error: unknown) => StreamError = (error) => operationFailed(String(error), error),
 ): ByteSource {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  let rest = NO_BYTES;
+  let rest: Uint8Array = NO_BYTES;
   let end: StreamError | undefined;
   let pending: Promise<void> | undefined;
   function fill(): Promise<void> {

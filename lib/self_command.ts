@@ -1,0 +1,30 @@
+/**
+ * How the program starts itself again, for work that wants a process of its own.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+
+/**
+ * Deno's flags for every mode: all permissions (guests reach only what their imports give them),
+ * ports shared between isolates, requests that are told apart from their connections, and `gc()`.
+ */
+export const DENO_FLAGS: readonly string[] = [
+  "-A",
+  "--quiet",
+  "--unstable-net",
+  "--unstable-no-legacy-abort",
+  "--v8-flags=--expose-gc",
+];
+
+/**
+ * The command and first arguments that start this program: the compiled binary itself, or Deno with
+ * the main module of source or bundle. The mode and its arguments follow.
+ *
+ * @param mainModule URL of `main.ts`; the running program's own by default.
+ */
+export function selfCommand(mainModule: string = Deno.mainModule): [string, ...string[]] {
+  if (Deno.build.standalone) return [Deno.execPath()];
+  return [Deno.execPath(), "run", ...DENO_FLAGS, fileURLToPath(mainModule)];
+}

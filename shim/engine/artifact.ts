@@ -1,0 +1,42 @@
+/**
+ * The prepared form of a component: a directory with its adapted bindings, its rewritten core
+ * modules, and a manifest that says how to link and run them.
+ *
+ * @module
+ */
+
+/** File names in a prepared directory. */
+export const ARTIFACT_FILES = { manifest: "manifest.json", bindings: "component.js" } as const;
+
+/** One core module of a prepared component. */
+export interface ArtifactModule {
+  /** The name under which the bindings ask for it, and its file name. */
+  readonly file: string;
+  /** Whether its loops and recursions can be preempted; glue modules have none. */
+  readonly isInterruptible: boolean;
+}
+
+/** `manifest.json` of a prepared component. */
+export interface ArtifactManifest {
+  /** See {@link engineVersion}; another version is prepared anew. */
+  readonly engine: string;
+  /** `sha256:<hex>` of the source as it was loaded. */
+  readonly source: string;
+  /** sha256 in hex of every other file in the directory. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly modules: readonly ArtifactModule[];
+  /** Imports with their versions, as the component declares them. */
+  readonly imports: readonly string[];
+  /** Exports with their versions. */
+  readonly exports: readonly string[];
+  /** Version-less interface → names that the bindings take from it. */
+  readonly functions: Readonly<Record<string, readonly string[]>>;
+  /** Why instances cannot be rewound; absent if they can. */
+  readonly notResettable?: string;
+}
+
+/** sha256 of bytes, in hex. */
+export async function sha256Hex(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return new Uint8Array(digest).toHex();
+}

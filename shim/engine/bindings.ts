@@ -1,0 +1,97 @@
+/**
+ * What is done to the JavaScript that the binding generator writes for a component, so that its
+ * instances can be preempted and rewound. The generator's output is text whose shape is known for
+ * the pinned version only; a shape that is not found is an error, never ignored.
+ *
+ * @module
+ */
+
+/** The bindings, adapted, and what they import. */
+export interface AdaptedBindings {
+  readonly source: string;
+  /** Version-less interface → names that the bindings take from it. */
+  readonly imports: Record<string, string[]>;
+}
+
+/** The shape of the generated code is not the one of the pinned generator. */
+export class BindingShapeError extends Error {
+  override readonly name = "BindingShapeError";
+}
+
+/**
+ * Adapts generated bindings:
+ *
+ * - the returned exports get `$save()`, which copies the state of the handle tables,
+ *   `$restore(saved, renew)`, which puts it back with every resource renewed, and `$clear()`, which
+ *   empties the tables and returns the resources that were in them;
+ * - calls from JavaScript into the guest's allocator go through `imports.$host.guard`, because a
+ *   guest cannot be suspended with JavaScript on its stack.
+ *
+ * @throws {BindingShapeError} if the text is not as the pinned generator writes it.
+ */
+export function adaptBindings(generated: string): AdaptedBindings {
+  let source = guardReentrantCalls(generated);
+  source = addReset(source);
+  return { source, imports: findImports(generated) };
+}
+
+function guardReentrantCalls(source: string): string {
+  const header = "export function instantiate(getCoreModule, imports, instantiateCore";
+  if (!source.includes(header)) throw new BindingShapeError("No instantiate() in the bindings");
+  const guarded = source.replace(
+    /^(\s+)((?:realloc|postReturn)\d+) = (exports\d+[^;\n]+);$/gm,
+    "$1$2 = $$guard($3);",
+  );
+  const start = guarded.indexOf("\n", guarded.indexOf(header));
+  return guarded.slice(0, start + 1) + "  const $guard = imports.$host.guard;\n" +
+    guarded.slice(start + 1);
+}
+
+function addReset(source: string): string {
+  const handles = matches(source, /const (handleTable\d+) = \[T_FLAG, 0\]/g);
+  const captures = matches(source, /const (captureTable\d+) ?= new Map\(\)/g);
+  const counters = matches(source, /let (captureCnt\d+) ?= 0/g);
+  const borrows = source.includes("let curResourceBorrows") ? ["curResourceBorrows = [];"] : [];
+  const functions = [
+    "function $save() {",
+    `  return { handles: [${handles.map((table) => `${table}.slice()`)}],`,
+    `    captures: [${captures.map((table) => `[...${table}]`)}], counters: [${counters}] };`,
+    "}",
+    "function $clear() {",
+    "  const leftovers = [];",
+    ...captures.map((table) =>
+      `  if (${table}.size > 0) { leftovers.push(...${table}.values()); ${table}.clear(); }`
+    ),
+    ...handles.map((table) => `  ${table}.length = 2; ${table}[0] = T_FLAG; ${table}[1] = 0;`),
+    ...counters.map((counter) => `  ${counter} = 0;`),
+    ...borrows.map((statement) => `  ${statement}`),
+    "  return leftovers;",
+    "}",
+    "function $restore(saved, renew) {",
+    ...handles.map((table, index) =>
+      `  if (saved.handles[${index}].length > 2) { ${table}.length = 0; ` +
+      `${table}.push(...saved.handles[${index}]); }`
+    ),
+    ...captures.map((table, index) =>
+      `  for (const [rep, value] of saved.captures[${index}]) ${table}.set(rep, renew(value));`
+    ),
+    ...counters.map((counter, index) => `  ${counter} = saved.counters[${index}];`),
+    "}",
+  ].map((line) => `    ${line}\n`).join("");
+  const end = source.lastIndexOf("return {");
+  if (end < 0) throw new BindingShapeError("No exports in the bindings");
+  return source.slice(0, end) + functions.trimStart() +
+    "    return { $save, $restore, $clear," + source.slice(end + "return {".length);
+}
+
+function matches(source: string, pattern: RegExp): string[] {
+  return [...new Set([...source.matchAll(pattern)].map((match) => match[1]!))];
+}
+
+function findImports(source: string): Record<string, string[]> {
+  const imports: Record<string, string[]> = {};
+  for (const match of source.matchAll(/^ {2}const \{ ([^}]*) \} = imports\['([^']+)'\];$/gm)) {
+    imports[match[2]!] = match[1]!.split(", ").map((item) => item.split(":")[0]!.trim());
+  }
+  return imports;
+}

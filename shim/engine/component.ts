@@ -1,0 +1,166 @@
+/**
+ * A prepared component, loaded and linked: compiled modules that make instances.
+ *
+ * @module
+ */
+
+import { toFileUrl } from "./_file_url.ts";
+import { ARTIFACT_FILES, type ArtifactManifest } from "./artifact.ts";
+import type { LinkedImports } from "./link.ts";
+import { StartRecorder } from "./start_constants.ts";
+import { Preemption, type TurnQueue } from "./preemption.ts";
+import { limitMemory, PAGE_BYTES } from "./wasm/memory_limit.ts";
+import { GLOBAL_EXPORT, MEMORY_EXPORT } from "./wasm/rewrite.ts";
+import { TerminalError } from "../../lib/errors.ts";
+
+/** Compiled core modules by file name. Can be posted to workers, which then need not compile. */
+export type CompiledModules = Map<string, WebAssembly.Module>;
+
+/** Compiles a prepared component's modules. */
+export function compileModules(
+  files: ReadonlyMap<string, Uint8Array>,
+  options: { manifest: ArtifactManifest; component: string; maxMemoryBytes?: number },
+): CompiledModules {
+  const modules: CompiledModules = new Map();
+  for (const { file } of options.manifest.modules) {
+    const bytes = files.get(file)!;
+    modules.set(file, new WebAssembly.Module(limited(bytes, options) as BufferSource));
+  }
+  return modules;
+}
+
+function limited(
+  bytes: Uint8Array,
+  options: { component: string; maxMemoryBytes?: number },
+): Uint8Array {
+  if (options.maxMemoryBytes === undefined) return bytes;
+  try {
+    return limitMemory(bytes, Math.floor(options.maxMemoryBytes / PAGE_BYTES));
+  } catch (error) {
+    throw new TerminalError(
+      "MemoryLimitTooLow",
+      `Component "${options.component}" does not fit into --max-instance-memory. ${
+        (error as Error).message
+      }`,
+      { cause: error },
+    );
+  }
+}
+
+/** The functions a component exports, as the bindings present them, by interface name. */
+export type ComponentExports = Record<string, Record<string, (...args: never[]) => unknown>>;
+
+/** The state of an instance's handle tables. */
+type SavedHandles = { readonly [member: string]: unknown };
+
+/** What adapted bindings add to the exports; see `bindings.ts`. */
+interface HandleTables {
+  $save(): SavedHandles;
+  $restore(saved: SavedHandles, renew: (resource: unknown) => unknown): void;
+  $clear(): unknown[];
+}
+
+/** A component's bindings, as imported. */
+interface Bindings {
+  instantiate(
+    getCoreModule: (name: string) => WebAssembly.Module,
+    imports: Record<string, unknown>,
+    instantiateCore: (
+      module: WebAssembly.Module,
+      imports: WebAssembly.Imports,
+    ) => WebAssembly.Instance,
+  ): Promise<ComponentExports & HandleTables>;
+}
+
+/** One instance of a component: everything that has state. Used by one request at a time. */
+export interface ComponentInstance {
+  readonly exports: ComponentExports;
+  readonly preemption: Preemption;
+  readonly memories: readonly WebAssembly.Memory[];
+  /** All mutable globals, in a fixed order. */
+  readonly globals: readonly WebAssembly.Global[];
+  /**
+   * Empties the handle tables and disposes what the guest left in them: streams are cancelled,
+   * timers stopped, connections closed.
+   */
+  disposeResources(): void;
+  /** After {@link disposeResources}: puts the handle tables back as they were after the start. */
+  restoreResources(): void;
+}
+
+/** A component that can be instantiated. */
+export interface LoadedComponent {
+  readonly id: string;
+  readonly manifest: ArtifactManifest;
+  instantiate(): Promise<ComponentInstance>;
+}
+
+/** Everything an isolate's components share. */
+export interface EngineShared {
+  readonly helper: WebAssembly.Module;
+  readonly turns: TurnQueue;
+  readonly cpuLimitMs: number;
+}
+
+/**
+ * Loads a component's bindings.
+ * @param options.directory The prepared directory; its bindings are imported from there.
+ */
+export async function loadComponent(options: {
+  id: string;
+  directory: string;
+  manifest: ArtifactManifest;
+  modules: CompiledModules;
+  imports: LinkedImports;
+  shared: EngineShared;
+}): Promise<LoadedComponent> {
+  const { id, manifest, modules, imports, shared } = options;
+  const bindings: Bindings = await import(
+    toFileUrl(`${options.directory}/${ARTIFACT_FILES.bindings}`)
+  );
+  return {
+    id,
+    manifest,
+    instantiate: () => instantiate(bindings, { modules, imports, shared }),
+  };
+}
+
+async function instantiate(
+  bindings: Bindings,
+  options: { modules: CompiledModules; imports: LinkedImports; shared: EngineShared },
+): Promise<ComponentInstance> {
+  const preemption = new Preemption(options.shared);
+  const recorder = new StartRecorder(options.imports);
+  const memories: WebAssembly.Memory[] = [];
+  const globals: WebAssembly.Global[] = [];
+  const host = { guard: preemption.guard.bind(preemption) };
+  const exports = await bindings.instantiate(
+    (name) => options.modules.get(name)!,
+    { ...recorder.imports, $host: host },
+    (module, imports) => {
+      const instance = new WebAssembly.Instance(module, imports);
+      for (const [name, value] of Object.entries(instance.exports)) {
+        if (name.startsWith(MEMORY_EXPORT)) memories.push(value as WebAssembly.Memory);
+        else if (name.startsWith(GLOBAL_EXPORT)) globals.push(value as WebAssembly.Global);
+      }
+      preemption.attach(instance.exports);
+      return instance;
+    },
+  );
+  recorder.finish();
+  const saved = exports.$save();
+  return {
+    exports,
+    preemption,
+    memories,
+    globals,
+    disposeResources: () => disposeAll(exports.$clear()),
+    restoreResources: () => exports.$restore(saved, (resource) => recorder.renew(resource)),
+  };
+}
+
+function disposeAll(resources: unknown[]): void {
+  for (const resource of resources) {
+    (resource as Partial<Disposable>)[Symbol.dispose]?.();
+  }
+}

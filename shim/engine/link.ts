@@ -1,0 +1,65 @@
+/**
+ * Connects a component's imports with the host's interfaces.
+ *
+ * @module
+ */
+
+import { TerminalError } from "../../lib/errors.ts";
+import type { ImportObject } from "../imports/component_context.ts";
+import type { ArtifactManifest } from "./artifact.ts";
+
+/**
+ * The key under which the host offers an interface: all of WASI 0.2 is one version, since each
+ * 0.2.x only adds to the one before; everything else is matched by its whole name.
+ */
+export function interfaceKey(name: string): string {
+  const match = /^(wasi:[^@]+)@0\.2\.\d+$/.exec(name);
+  return match ? `${match[1]}@0.2` : name;
+}
+
+/** An interface's name without its version. */
+function baseName(name: string): string {
+  return name.split("@", 1)[0]!;
+}
+
+/** What the bindings are given: version-less interface → its functions and classes. */
+export type LinkedImports = Record<string, Record<string, unknown>>;
+
+/**
+ * Picks what a component imports from what the host offers.
+ * @param options.component The component's id, for messages.
+ * @throws {TerminalError} naming every interface and function that the host does not offer.
+ */
+export function linkImports(
+  manifest: ArtifactManifest,
+  options: { component: string; offered: ImportObject },
+): LinkedImports {
+  const linked: LinkedImports = {};
+  const missing: string[] = [];
+  for (const name of manifest.imports) {
+    const base = baseName(name);
+    const wanted = manifest.functions[base];
+    // An interface of types only, or one that nothing is taken from.
+    if (!wanted) continue;
+    const offered = options.offered[interfaceKey(name)];
+    if (!offered) {
+      missing.push(`${name}${nearestVersion(name, options.offered)}`);
+      continue;
+    }
+    const absent = wanted.filter((item) => !(item in offered));
+    missing.push(...absent.map((item) => `${name}#${item}`));
+    linked[base] = offered;
+  }
+  if (missing.length === 0) return linked;
+  throw new TerminalError(
+    "UnknownImport",
+    `Component "${options.component}" imports what this host does not offer:\n` +
+      missing.map((name) => `  ${name}\n`).join("") +
+      "Build it against interfaces that Spin offers, or against another version of its SDK.",
+  );
+}
+
+function nearestVersion(name: string, offered: ImportObject): string {
+  const versions = Object.keys(offered).filter((key) => baseName(key) === baseName(name));
+  return versions.length === 0 ? "" : ` (offered: ${versions.join(", ")})`;
+}

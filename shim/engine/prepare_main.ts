@@ -1,0 +1,53 @@
+/**
+ * The hidden mode `prepare`: prepares one component in a process of its own.
+ *
+ * Arguments: the source file and the entry's directory. On a user's mistake the only output is one
+ * JSON line on stdout, `{"reason", "message"}`, and the exit code is 1.
+ *
+ * @module
+ */
+
+import { TerminalError } from "../../lib/errors.ts";
+import { prepareComponent } from "./prepare.ts";
+import { isReadOnly, writeEntry } from "./prepared_store.ts";
+
+/** What the process tells its parent when it fails. */
+export interface PrepareFailure {
+  readonly reason: string;
+  readonly message: string;
+  /** The store cannot be written; another directory may do. */
+  readonly isReadOnly: boolean;
+}
+
+/** Runs the mode. Sets the exit code instead of throwing, so that the parent gets one clear line. */
+export async function runPrepare(args: string[]): Promise<void> {
+  const [source, directory] = args;
+  if (source === undefined || directory === undefined) {
+    throw new TerminalError("BadArguments", "prepare needs a source file and a directory");
+  }
+  try {
+    await writeEntry(directory, await prepareComponent(await readSource(source)));
+  } catch (error) {
+    if (!(error instanceof TerminalError)) throw error;
+    const failure: PrepareFailure = {
+      reason: error.reason,
+      message: error.message,
+      isReadOnly: error.reason === "CannotStorePrepared" && isReadOnly(error),
+    };
+    console.log(JSON.stringify(failure));
+    Deno.exitCode = 1;
+  }
+}
+
+async function readSource(path: string): Promise<Uint8Array> {
+  const bytes = await Deno.readFile(path);
+  if (!path.endsWith(".wat")) return bytes;
+  const { parse } = await import("@bytecodealliance/jco");
+  try {
+    return await parse(new TextDecoder().decode(bytes));
+  } catch (error) {
+    throw new TerminalError("InvalidWat", `the WebAssembly text is invalid: ${error}`, {
+      cause: error,
+    });
+  }
+}

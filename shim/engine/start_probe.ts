@@ -1,0 +1,129 @@
+/**
+ * Whether a component's instances may be rewound to the moment they were made: found out by making
+ * one, at preparation, with imports that only watch. What cannot be proven gets a new instance for
+ * every request.
+ *
+ * @module
+ */
+
+import { CONSTANT_FUNCTIONS } from "./start_constants.ts";
+import { compileInterruptHelper, Preemption, TurnQueue } from "./preemption.ts";
+
+/** Milliseconds a component may use to start. */
+const START_LIMIT_MS = 10_000;
+
+/** The component called a host function while it started. */
+class CalledHost extends Error {
+  override readonly name = "CalledHost";
+}
+
+/**
+ * Instantiates a component once.
+ * @param bindings The adapted bindings' source.
+ * @param options.functions Version-less interface → names that the bindings take from it.
+ * @returns why instances cannot be rewound, or undefined if they can.
+ */
+export async function probeStart(
+  bindings: string,
+  options: {
+    modules: ReadonlyMap<string, Uint8Array>;
+    functions: Readonly<Record<string, readonly string[]>>;
+  },
+): Promise<string | undefined> {
+  let called: string | undefined;
+  const imports = watchingImports(options.functions, (name) => called ??= name);
+  const preemption = new Preemption({
+    helper: compileInterruptHelper(),
+    turns: new TurnQueue(),
+    cpuLimitMs: START_LIMIT_MS,
+  });
+  imports.$host = { guard: preemption.guard.bind(preemption) };
+  const url = URL.createObjectURL(new Blob([bindings], { type: "text/javascript" }));
+  try {
+    const { instantiate } = await import(url);
+    await instantiate(
+      (name: string) => new WebAssembly.Module(options.modules.get(name) as BufferSource),
+      imports,
+      (module: WebAssembly.Module, given: WebAssembly.Imports) => {
+        const instance = new WebAssembly.Instance(module, given);
+        preemption.attach(instance.exports);
+        return instance;
+      },
+    );
+  } catch (error) {
+    // With real imports it may well start; if not, the host says so when it tries.
+    return called === undefined
+      ? `it does not start on its own: ${error instanceof Error ? error.message : error}`
+      : `it calls ${called} while it starts`;
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+  return called === undefined ? undefined : `it calls ${called} while it starts`;
+}
+
+type Watched = Record<string, Record<string, unknown>>;
+
+function watchingImports(
+  functions: Readonly<Record<string, readonly string[]>>,
+  onCall: (name: string) => void,
+): Watched {
+  const imports: Watched = {};
+  for (const [name, items] of Object.entries(functions)) {
+    imports[name] = Object.fromEntries(
+      items.map((item) => [item, watching(`${name}#${item}`, onCall)]),
+    );
+  }
+  for (const [name, items] of Object.entries(imports)) {
+    for (const item of Object.keys(items)) {
+      const constant = constantAnswer(`${name}#${item}`, imports);
+      if (constant) items[item] = constant;
+    }
+  }
+  return imports;
+}
+
+/**
+ * Resource classes begin with a capital in the bindings. They have hardly any methods here, so that
+ * a component that calls one while it starts fails to start.
+ */
+function watching(name: string, onCall: (name: string) => void): unknown {
+  if (!/#[A-Z]/.test(name)) {
+    return () => {
+      onCall(name);
+      throw new CalledHost(name);
+    };
+  }
+  return name === "wasi:filesystem/types#Descriptor" ? PreopenedDirectory : class {};
+}
+
+/** A preopened directory answers these two the same way for every instance. */
+class PreopenedDirectory {
+  getType(): string {
+    return "directory";
+  }
+
+  getFlags(): Record<string, boolean> {
+    return { read: true };
+  }
+}
+
+function constantAnswer(name: string, imports: Watched): (() => unknown) | undefined {
+  function resource(interface_: string, className: string): unknown {
+    const Class = imports[interface_]?.[className] as new () => unknown;
+    return new Class();
+  }
+  switch (name) {
+    case "wasi:cli/stdin#getStdin":
+      return () => resource("wasi:io/streams", "InputStream");
+    case "wasi:cli/stdout#getStdout":
+    case "wasi:cli/stderr#getStderr":
+      return () => resource("wasi:io/streams", "OutputStream");
+    case "wasi:filesystem/preopens#getDirectories":
+      return () => [[resource("wasi:filesystem/types", "Descriptor"), "/"]];
+    case "wasi:cli/environment#getEnvironment":
+    case "wasi:cli/environment#getArguments":
+      return () => [];
+    default:
+      return name in CONSTANT_FUNCTIONS ? () => undefined : undefined;
+  }
+}

@@ -1,0 +1,18 @@
+import { parse } from "@bytecodealliance/jco";
+
+/** For tests: the binary of a module or component in the text format. */
+export async function wat(text: string): Promise<Uint8Array> {
+  return await parse(text);
+}
+
+/** For tests: pseudo-random numbers in [0, 1) from a seed (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}

@@ -1,0 +1,130 @@
+/**
+ * One request and its response, while a guest works on it: decides when and in which form the
+ * response leaves.
+ *
+ * @module
+ */
+
+import type { BodyBuffer, BodyListener } from "../imports/http_body.ts";
+import type { HttpErrorCode } from "../imports/http_error_code.ts";
+import { latin1Text } from "../imports/http_fields.ts";
+import type { OutgoingResponse } from "../imports/wasi_http.ts";
+
+/** The guest answered with an error, or with something that cannot be sent. */
+export class UnusableResponse extends Error {
+  override readonly name = "UnusableResponse";
+}
+
+/** Statuses that have no body. */
+const BODILESS = new Set([101, 204, 205, 304]);
+
+/** A guest's answer on its way. */
+export class Exchange implements BodyListener {
+  /** The response, or the reason why there is none. */
+  readonly response: Promise<Response>;
+  #resolve!: (response: Response) => void;
+  #reject!: (error: unknown) => void;
+  #answer: OutgoingResponse | undefined;
+  #isSettled = false;
+  readonly #onSlow: (exchange: Exchange) => void;
+
+  /**
+   * @param onSlow Called when the guest has set a response whose body is not finished; should call
+   * {@link startStreaming} if that is still so when the guest waits for something.
+   */
+  constructor(onSlow: (exchange: Exchange) => void) {
+    this.#onSlow = onSlow;
+    this.response = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** Whether a response has been handed over, or the failure to make one. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** Whether the guest has set its response. */
+  get hasAnswer(): boolean {
+    return this.#answer !== undefined;
+  }
+
+  /** What the guest passes to `response-outparam.set`. */
+  set(result: { tag: "ok"; val: OutgoingResponse } | { tag: "err"; val: HttpErrorCode }): void {
+    if (this.#isSettled) return;
+    if (result.tag === "err") {
+      const { tag, val } = result.val as { tag: string; val?: unknown };
+      const detail = val === undefined ? "" : ` (${describe(val)})`;
+      return this.fail(new UnusableResponse(`it answered with the error ${tag}${detail}`));
+    }
+    const answer = result.val;
+    if (answer.status < 200 || answer.status > 599) {
+      return this.fail(
+        new UnusableResponse(`it answered with status ${answer.status}, which cannot be sent`),
+      );
+    }
+    this.#answer = answer;
+    const { buffer } = answer;
+    if (!buffer) return this.#send(null);
+    if (buffer.isEnded) return this.#send(buffer.bytes());
+    if (buffer.isFailed) return this.#send(buffer.stream());
+    buffer.listener = this;
+    this.#onSlow(this);
+  }
+
+  onEnd(): void {
+    const { buffer } = this;
+    if (buffer) this.#send(buffer.isEnded ? buffer.bytes() : buffer.stream());
+  }
+
+  onOverflow(): void {
+    this.startStreaming();
+  }
+
+  /** Sends what there is of the response; the rest follows as it is written. */
+  startStreaming(): void {
+    const { buffer } = this;
+    if (buffer) this.#send(buffer.stream());
+  }
+
+  /**
+   * The guest will not go on. Without a response the exchange fails; a body that is not finished
+   * breaks off, so that the client notices.
+   */
+  fail(error: unknown): void {
+    if (this.#answer) this.#answer.buffer?.fail();
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#reject(error);
+  }
+
+  get buffer(): BodyBuffer | undefined {
+    return this.#answer?.buffer;
+  }
+
+  #send(body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | null): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    const answer = this.#answer!;
+    const headers: [string, string][] = answer.fields.entries()
+      .map(([name, value]) => [name, latin1Text(value)]);
+    const isBodiless = BODILESS.has(answer.status);
+    if (isBodiless && body instanceof ReadableStream) drain(body);
+    this.#resolve(
+      new Response(isBodiless ? null : body, { status: answer.status, headers }),
+    );
+  }
+}
+
+/** Takes what a guest writes where nothing may be sent, so that it is not blocked. */
+function drain(body: ReadableStream<Uint8Array>): void {
+  // Its failure has nobody left to tell.
+  body.pipeTo(new WritableStream()).catch(() => {});
+}
+
+function describe(value: unknown): string {
+  return typeof value === "object"
+    ? JSON.stringify(value, (_, item) => typeof item === "bigint" ? Number(item) : item)
+    : String(value);
+}

@@ -1,0 +1,142 @@
+/**
+ * Listening: one port shared by all isolates, kept open through a shortage of file descriptors, and
+ * drained on request.
+ *
+ * @module
+ */
+
+import { errorText, TerminalError } from "../../lib/errors.ts";
+
+/** Ports tried by `--find-free-port`. */
+const PORTS_TO_TRY = 10;
+/** Milliseconds between two tries to listen again. */
+const RETRY_MS = 50;
+
+/** Where and how to listen. */
+export interface ListenOptions {
+  readonly hostname: string;
+  readonly port: number;
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Other isolates listen on the same port. */
+  readonly isShared: boolean;
+}
+
+/** Answers requests. */
+export type Handler = (
+  request: Request,
+  info: { remoteAddr: Deno.Addr },
+) => Response | Promise<Response>;
+
+/**
+ * Chooses the port and makes sure that nobody else has it: sockets that share a port would take
+ * part of another program's requests.
+ * @throws {TerminalError} if it is taken, or none of the next ten is free.
+ */
+export function findPort(
+  options: { hostname: string; port: number; findFreePort: boolean },
+): number {
+  const { hostname, port } = options;
+  const tries = options.findFreePort && port !== 0 ? PORTS_TO_TRY : 1;
+  for (let candidate = port; candidate < port + tries && candidate < 65536; candidate++) {
+    try {
+      using listener = Deno.listen({ hostname, port: candidate });
+      return listener.addr.port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) {
+        throw new TerminalError(
+          "CannotListen",
+          `Cannot listen on ${hostname}:${candidate}: ${errorText(error)}`,
+          { cause: error },
+        );
+      }
+    }
+  }
+  throw new TerminalError(
+    "AddressInUse",
+    options.findFreePort
+      ? `Couldn't find a free port in the range ${port}-${
+        port + PORTS_TO_TRY
+      }. Consider retrying ` +
+        "with a different base port."
+      : `${hostname}:${port} is already in use. To have Spin search for a free port, use the ` +
+        "--find-free-port option.",
+  );
+}
+
+/** A running listener. */
+export class HttpListener {
+  readonly #options: ListenOptions;
+  readonly #handler: Handler;
+  readonly #report: (line: string) => void;
+  #server: Deno.HttpServer;
+  #isStopping = false;
+  /** Settles when the listener has stopped. */
+  readonly finished: Promise<void>;
+
+  /** Starts to listen. The caller stops it. */
+  constructor(options: ListenOptions, handler: Handler, report: (line: string) => void) {
+    this.#options = options;
+    this.#handler = handler;
+    this.#report = report;
+    this.#server = this.#listen();
+    this.finished = this.#keepListening();
+  }
+
+  /**
+   * Stops accepting and waits for the requests in flight.
+   * @param graceMs After so many milliseconds what is left is cut off.
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopping = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const cut = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    });
+    await Promise.race([this.#server.shutdown(), cut]);
+    clearTimeout(timer);
+  }
+
+  #listen(): Deno.HttpServer {
+    const { hostname, port, tls, isShared } = this.#options;
+    const shared = { hostname, port, reusePort: isShared, onListen() {} };
+    const options = tls ? { ...shared, cert: tls.cert, key: tls.key } : shared;
+    return Deno.serve(
+      { ...options, onError: (error) => this.#failed(error) },
+      (request, info) => this.#handler(request, info as { remoteAddr: Deno.Addr }),
+    );
+  }
+
+  /** The handler answers its own failures; what arrives here broke off while it was sent. */
+  #failed(error: unknown): Response {
+    if ((error as Error)?.name !== "IncompleteBody") {
+      this.#report(`Response broken off: ${errorText(error)}`);
+    }
+    return new Response(null, { status: 500 });
+  }
+
+  async #keepListening(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#server.finished;
+        return;
+      } catch (error) {
+        // Deno gives the listener up when accept() fails, as it does without file descriptors.
+        this.#report(`Cannot accept connections: ${errorText(error)}. Trying again.`);
+      }
+      while (!await this.#listenAgain());
+      this.#report("Accepting connections again.");
+    }
+  }
+
+  async #listenAgain(): Promise<boolean> {
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    if (this.#isStopping) return true;
+    try {
+      this.#server = this.#listen();
+      return true;
+    } catch {
+      // Still none; the next try comes soon, and the user has been told.
+      return false;
+    }
+  }
+}

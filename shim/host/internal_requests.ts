@@ -1,0 +1,47 @@
+/**
+ * Requests that an app makes to itself: to one of its components, without a socket.
+ *
+ * @module
+ */
+
+import type { InternalRequests } from "../imports/component_context.ts";
+import type { RequestHead } from "../imports/wasi_http.ts";
+import type { GuestCaller } from "./guest_caller.ts";
+import { parseRoute } from "./router.ts";
+import { componentHeaders } from "./spin_headers.ts";
+
+/** The address of a caller that has no socket. */
+const NO_ADDRESS = "0.0.0.0:0";
+
+/** Connects service chaining with the callers of one isolate. */
+export function createInternalRequests(options: {
+  caller: (component: string) => GuestCaller | undefined;
+  selfUrl: () => string;
+}): InternalRequests {
+  return {
+    selfUrl: options.selfUrl,
+    component(id) {
+      const caller = options.caller(id);
+      return caller && ((request) => caller.call(chainedHead(request), () => request.signal));
+    },
+  };
+}
+
+/** A chained request sees the route `/...`, and its whole path as path info. */
+function chainedHead(request: Request): RequestHead {
+  const url = new URL(request.url);
+  const pathWithQuery = url.pathname + url.search;
+  return {
+    method: request.method,
+    pathWithQuery,
+    authority: url.host,
+    headers: () =>
+      componentHeaders({
+        received: [...request.headers],
+        match: { pattern: parseRoute("/..."), params: [], pathInfo: url.pathname },
+        fullUrl: `http://localhost${pathWithQuery}`,
+        clientAddress: NO_ADDRESS,
+      }),
+    body: () => request.body,
+  };
+}

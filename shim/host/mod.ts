@@ -1,0 +1,184 @@
+/**
+ * The host: serves a locked app until it is told to stop.
+ *
+ * @module
+ */
+
+import { TerminalError } from "../../lib/errors.ts";
+import { compileModules } from "../engine/component.ts";
+import { prepare } from "../engine/preparer.ts";
+import type { LockedApp, LockedComponent } from "../loader/locked_app.ts";
+import { announce } from "./announce.ts";
+import { cpuLimit, memoryLimit, readTextFile } from "./cpu_limit.ts";
+import type { HostOptions } from "./host_options.ts";
+import { findPort, HttpListener, type ListenOptions } from "./http_listener.ts";
+import { httpRoutes } from "./http_triggers.ts";
+import { createIsolate, type IsolateComponent, type IsolateInit } from "./isolate.ts";
+import { writeReport } from "./report.ts";
+import { Router } from "./router.ts";
+import { Workers } from "./workers.ts";
+import { fileURLToPath } from "node:url";
+
+export type { HostOptions } from "./host_options.ts";
+
+/** The part of the memory limit that guests may use; the rest is for the host itself. */
+const GUEST_SHARE = 0.7;
+
+/**
+ * Serves `app` until `signal` fires; then stops accepting, lets the requests in flight end within
+ * `options.graceMs`, and returns.
+ *
+ * @throws {TerminalError} if the app cannot be served; nothing is served then.
+ */
+export async function runHost(
+  app: LockedApp,
+  options: HostOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  checkTriggers(app);
+  await using temporary = new TemporaryDirectory();
+  const components = await prepareComponents(app, { options, temporary });
+  const port = findPort({ ...options.listen, findFreePort: options.findFreePort });
+  const workerCount = options.workers ?? cpuLimit(navigator.hardwareConcurrency, readTextFile);
+  const baseUrl = formatBaseUrl(options, port);
+  const isolateInit: IsolateInit = {
+    app,
+    options,
+    components,
+    selfUrl: baseUrl,
+    maxInstanceBytes: guestBytes() / workerCount,
+  };
+  const isolate = await createIsolate(isolateInit, {
+    environment: (name) => Deno.env.get(name),
+    report: writeReport,
+  });
+  try {
+    if (signal.aborted) return;
+    await serve({ isolateInit, handler: isolate.handler, port, workerCount, baseUrl }, signal);
+  } finally {
+    await isolate.close();
+  }
+}
+
+async function serve(
+  server: {
+    isolateInit: IsolateInit;
+    handler: Awaited<ReturnType<typeof createIsolate>>["handler"];
+    port: number;
+    workerCount: number;
+    baseUrl: string;
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const { options, app } = server.isolateInit;
+  const listen: ListenOptions = {
+    hostname: options.listen.hostname,
+    port: server.port,
+    isShared: server.workerCount > 1,
+    ...(options.tls ? { tls: options.tls } : {}),
+  };
+  const listener = new HttpListener(listen, server.handler, (line) => writeReport([line]));
+  const workers = new Workers(
+    { isolate: server.isolateInit, listen },
+    (line) => writeReport([line]),
+  );
+  workers.start(server.workerCount - 1);
+  reportDuplicates(app);
+  announce(app, { baseUrl: server.baseUrl, format: options.announce });
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  await Promise.all([listener.stop(options.graceMs), workers.stop(options.graceMs)]);
+}
+
+function checkTriggers(app: LockedApp): void {
+  if (app.triggers.length === 0) throw new TerminalError("NoTriggers", "No triggers in app");
+  const others = new Set(
+    app.triggers.map((trigger) => trigger.trigger_type).filter((type) => type !== "http"),
+  );
+  if (others.size > 0) {
+    throw new TerminalError(
+      "UnknownTrigger",
+      `The app has triggers of type ${[...others].map((type) => `'${type}'`).join(", ")}; this ` +
+        "version serves 'http' only. Select the HTTP components with --component-id.",
+    );
+  }
+}
+
+function reportDuplicates(app: LockedApp): void {
+  const router = new Router(
+    httpRoutes(app).flatMap((route) =>
+      route.route === undefined ? [] : [{ route: route.route, target: route }]
+    ),
+  );
+  if (router.duplicates.length === 0) return;
+  writeReport([
+    "The following component routes are duplicates and will never be used:",
+    ...router.duplicates.map(({ target, route, winner }) =>
+      `  ${target.component || target.triggerId}: ${route} (duplicate of ${
+        winner.component || winner.triggerId
+      })`
+    ),
+  ]);
+}
+
+/** Only components that a trigger uses are prepared. */
+async function prepareComponents(
+  app: LockedApp,
+  { options, temporary }: { options: HostOptions; temporary: TemporaryDirectory },
+): Promise<IsolateComponent[]> {
+  const used = new Set(httpRoutes(app).map((route) => route.component));
+  const prepared: IsolateComponent[] = [];
+  for (const component of app.components) {
+    if (!used.has(component.id)) continue;
+    const { directory, manifest, files } = await prepare(sourcePath(component), {
+      component: component.id,
+      cacheDir: options.cacheDir,
+      fallbackDir: () => temporary.path(),
+      report: (line) => writeReport([line]),
+    });
+    const modules = compileModules(files, {
+      manifest,
+      component: component.id,
+      ...(options.maxInstanceMemory === undefined
+        ? {}
+        : { maxMemoryBytes: options.maxInstanceMemory }),
+    });
+    prepared.push({ id: component.id, directory, manifest, modules });
+  }
+  return prepared;
+}
+
+function sourcePath(component: LockedComponent): string {
+  const { source } = component.source;
+  if (source?.startsWith("file:")) return fileURLToPath(source);
+  throw new TerminalError(
+    "NoSource",
+    `Component "${component.id}" has no file as its source; load the app again`,
+  );
+}
+
+function guestBytes(): number {
+  const limit = Math.min(memoryLimit(readTextFile) ?? Infinity, Deno.systemMemoryInfo().total);
+  return Math.floor(limit * GUEST_SHARE);
+}
+
+function formatBaseUrl(options: HostOptions, port: number): string {
+  const { hostname } = options.listen;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return `${options.tls ? "https" : "http"}://${host}:${port}`;
+}
+
+/** A temporary directory that is made on first use and removed at the end. */
+class TemporaryDirectory {
+  #path: Promise<string> | undefined;
+
+  path(): Promise<string> {
+    return this.#path ??= Deno.makeTempDir({ prefix: "spinkube-" });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#path) await Deno.remove(await this.#path, { recursive: true });
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * A worker: one more isolate that serves the app on the shared port.
+ *
+ * @module
+ */
+
+import { parentPort, workerData } from "node:worker_threads";
+import { HttpListener, type ListenOptions } from "./http_listener.ts";
+import { createIsolate, type IsolateInit } from "./isolate.ts";
+import { writeReport } from "./report.ts";
+
+/** What a worker is started with. */
+export interface WorkerInit {
+  readonly isolate: IsolateInit;
+  readonly listen: ListenOptions;
+}
+
+/** From the worker to the main isolate. */
+export type WorkerMessage = { readonly type: "ready" } | { readonly type: "stopped" };
+/** From the main isolate to the worker. */
+export interface StopMessage {
+  readonly type: "stop";
+  readonly graceMs: number;
+}
+
+/** Serves until the main isolate says stop. */
+export async function runWorker(): Promise<void> {
+  const port = parentPort!;
+  const init = workerData as WorkerInit;
+  const isolate = await createIsolate(init.isolate, {
+    environment: (name) => Deno.env.get(name),
+    report: writeReport,
+  });
+  const listener = new HttpListener(init.listen, isolate.handler, (line) => writeReport([line]));
+  port.postMessage({ type: "ready" } satisfies WorkerMessage);
+  const { graceMs } = await new Promise<StopMessage>((resolve) => port.once("message", resolve));
+  await listener.stop(graceMs);
+  await isolate.close();
+  port.postMessage({ type: "stopped" } satisfies WorkerMessage);
+  port.close();
+}

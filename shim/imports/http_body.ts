@@ -1,0 +1,186 @@
+/**
+ * Bodies that guests write: buffered while they are small and their message has not been sent,
+ * streamed with back-pressure from then on.
+ *
+ * @module
+ */
+
+import type { HttpErrorCode } from "./http_error_code.ts";
+import { type ByteSink, CLOSED, OutputStream } from "./wasi_io.ts";
+import type { Fields } from "./http_fields.ts";
+
+/** Bytes that wait for the receiver before the guest has to wait: 64 KiB. */
+const HIGH_WATER_BYTES = 1 << 16;
+
+/** The guest dropped a body without finishing it, or ended in the middle of it. */
+export class IncompleteBody extends Error {
+  override readonly name = "IncompleteBody";
+
+  constructor() {
+    super("The component ended before it finished the body");
+  }
+}
+
+/** Who sends the body learns when it has to decide how. */
+export interface BodyListener {
+  /** The body is finished; {@link BodyBuffer.bytes} has all of it. */
+  onEnd(): void;
+  /** More was written than is buffered; ask for {@link BodyBuffer.stream}. */
+  onOverflow(): void;
+}
+
+/** The bytes of one outgoing body. */
+export class BodyBuffer implements ByteSink {
+  /** Informed until {@link stream} has been called. */
+  listener: BodyListener | undefined;
+  #chunks: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #writtenBytes = 0;
+  #state: "open" | "ended" | "failed" | "cancelled" = "open";
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #wake: (() => void)[] = [];
+
+  /** All bytes written so far, streamed ones included. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
+  }
+
+  get isEnded(): boolean {
+    return this.#state === "ended";
+  }
+
+  /** Whether the guest let go of the body without finishing it. */
+  get isFailed(): boolean {
+    return this.#state === "failed";
+  }
+
+  capacity(): number {
+    if (this.#state !== "open") throw CLOSED;
+    if (this.#controller) return Math.max(0, this.#controller.desiredSize ?? 0);
+    return HIGH_WATER_BYTES - this.#queuedBytes;
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.#state !== "open" || bytes.length === 0) return;
+    this.#writtenBytes += bytes.length;
+    if (this.#controller) {
+      this.#controller.enqueue(bytes);
+      return;
+    }
+    this.#chunks.push(bytes);
+    this.#queuedBytes += bytes.length;
+    if (this.#queuedBytes >= HIGH_WATER_BYTES) this.listener?.onOverflow();
+  }
+
+  wait(): Promise<unknown> {
+    return new Promise<void>((resolve) => {
+      if (this.#state === "open") this.#wake.push(resolve);
+      else resolve();
+    });
+  }
+
+  /** The guest finished the body. */
+  end(): void {
+    if (this.#state !== "open") return;
+    this.#state = "ended";
+    this.#controller?.close();
+    this.#settle();
+    this.listener?.onEnd();
+  }
+
+  /** The body will never be finished: the receiver must notice. */
+  fail(): void {
+    if (this.#state !== "open") return;
+    this.#state = "failed";
+    this.#controller?.error(new IncompleteBody());
+    this.#settle();
+    this.listener?.onEnd();
+  }
+
+  /** What was written, if nothing has been streamed. */
+  bytes(): Uint8Array<ArrayBuffer> | null {
+    const chunks = this.#chunks;
+    if (chunks.length === 0) return null;
+    if (chunks.length === 1) return chunks[0] as Uint8Array<ArrayBuffer>;
+    const all = new Uint8Array(this.#queuedBytes);
+    let offset = 0;
+    for (const chunk of chunks) {
+      all.set(chunk, offset);
+      offset += chunk.length;
+    }
+    return all;
+  }
+
+  /** The body as a stream. From now on back-pressure comes from whoever reads it. */
+  stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    this.listener = undefined;
+    return new ReadableStream<Uint8Array<ArrayBuffer>>({
+      start: (controller) => {
+        for (const chunk of this.#chunks) controller.enqueue(chunk as Uint8Array<ArrayBuffer>);
+        this.#chunks = [];
+        this.#queuedBytes = 0;
+        if (this.#state === "ended") controller.close();
+        else if (this.#state === "failed") controller.error(new IncompleteBody());
+        this.#controller = controller as ReadableStreamDefaultController<Uint8Array>;
+      },
+      pull: () => this.#settle(),
+      cancel: () => {
+        if (this.#state === "open") this.#state = "cancelled";
+        this.#settle();
+      },
+    }, new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }));
+  }
+
+  #settle(): void {
+    if (this.#wake.length === 0) return;
+    const waiting = this.#wake;
+    this.#wake = [];
+    for (const wake of waiting) wake();
+  }
+}
+
+/** The value of a `content-length` field, if it has one that is a number. */
+function declaredLength(headers: Fields): number | undefined {
+  const [value] = headers.get("content-length");
+  if (!value) return undefined;
+  const text = new TextDecoder().decode(value);
+  return /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** The resource `outgoing-body`. */
+export class OutgoingBody {
+  readonly buffer: BodyBuffer;
+  readonly #declaredLength: number | undefined;
+  readonly #lengthError: "HTTP-request-body-size" | "HTTP-response-body-size";
+  #isWritten = false;
+
+  constructor(
+    headers: Fields,
+    lengthError: "HTTP-request-body-size" | "HTTP-response-body-size",
+  ) {
+    this.buffer = new BodyBuffer();
+    this.#declaredLength = headers.has("content-length") ? declaredLength(headers) : undefined;
+    this.#lengthError = lengthError;
+  }
+
+  write(): OutputStream {
+    if (this.#isWritten) throw undefined;
+    this.#isWritten = true;
+    return new OutputStream(this.buffer);
+  }
+
+  /** Trailers are dropped: the server cannot send them. */
+  static finish(body: OutgoingBody, _trailers: Fields | undefined): void {
+    const written = body.buffer.writtenBytes;
+    if (body.#declaredLength !== undefined && body.#declaredLength !== written) {
+      body.buffer.fail();
+      throw { tag: body.#lengthError, val: BigInt(written) } satisfies HttpErrorCode;
+    }
+    body.buffer.end();
+  }
+
+  /** Dropped without `finish`: the message is incomplete. */
+  [Symbol.dispose](): void {
+    this.buffer.fail();
+  }
+}
