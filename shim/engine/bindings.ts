@@ -26,12 +26,15 @@ export class BindingShapeError extends Error {
  *   empties the tables and returns the resources that were in them;
  * - calls from JavaScript into the guest's allocator go through `imports.$host.guard`, because a
  *   guest cannot be suspended with JavaScript on its stack.
+ * - resource objects are kept in `imports.$host.CaptureTable` instead of `Map`;
+ * - exports are made suspendable by `imports.$host.suspendable`.
  *
  * @throws {BindingShapeError} if the text is not as the pinned generator writes it.
  */
 export function adaptBindings(generated: string): AdaptedBindings {
   let source = guardReentrantCalls(generated);
   source = addReset(source);
+  source = source.replace(/^(\s+const captureTable\d+) ?= new Map\(\);$/gm, "$1 = new $$Table();");
   return { source, imports: findImports(generated) };
 }
 
@@ -43,8 +46,9 @@ function guardReentrantCalls(source: string): string {
     "$1$2 = $$guard($3);",
   );
   const start = guarded.indexOf("\n", guarded.indexOf(header));
-  return guarded.slice(0, start + 1) + "  const $guard = imports.$host.guard;\n" +
-    guarded.slice(start + 1);
+  return guarded.slice(0, start + 1) +
+    "  const { guard: $guard, suspendable: $suspendable, CaptureTable: $Table } = imports.$host;\n" +
+    guarded.slice(start + 1).replaceAll("WebAssembly.promising(", "$suspendable(");
 }
 
 function addReset(source: string): string {
@@ -55,13 +59,11 @@ function addReset(source: string): string {
   const functions = [
     "function $save() {",
     `  return { handles: [${handles.map((table) => `${table}.slice()`)}],`,
-    `    captures: [${captures.map((table) => `[...${table}]`)}], counters: [${counters}] };`,
+    `    captures: [${captures.map((table) => `${table}.entries()`)}], counters: [${counters}] };`,
     "}",
     "function $clear() {",
     "  const leftovers = [];",
-    ...captures.map((table) =>
-      `  if (${table}.size > 0) { leftovers.push(...${table}.values()); ${table}.clear(); }`
-    ),
+    ...captures.map((table) => `  ${table}.drainInto(leftovers);`),
     ...handles.map((table) => `  ${table}.length = 2; ${table}[0] = T_FLAG; ${table}[1] = 0;`),
     ...counters.map((counter) => `  ${counter} = 0;`),
     ...borrows.map((statement) => `  ${statement}`),

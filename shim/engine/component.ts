@@ -6,6 +6,8 @@
 
 import { toFileUrl } from "./_file_url.ts";
 import { ARTIFACT_FILES, type ArtifactManifest } from "./artifact.ts";
+import { CaptureTable } from "./capture_table.ts";
+import { suspendable } from "./coroutine.ts";
 import type { LinkedImports } from "./link.ts";
 import { StartRecorder } from "./start_constants.ts";
 import { Preemption, type TurnQueue } from "./preemption.ts";
@@ -97,7 +99,10 @@ export interface LoadedComponent {
 
 /** Everything an isolate's components share. */
 export interface EngineShared {
+  /** See `preemption.ts`. */
   readonly helper: WebAssembly.Module;
+  /** See `coroutine.ts`. */
+  readonly coroutine: WebAssembly.Module;
   readonly turns: TurnQueue;
   readonly cpuLimitMs: number;
 }
@@ -133,7 +138,11 @@ async function instantiate(
   const recorder = new StartRecorder(options.imports);
   const memories: WebAssembly.Memory[] = [];
   const globals: WebAssembly.Global[] = [];
-  const host = { guard: preemption.guard.bind(preemption) };
+  const host = {
+    CaptureTable,
+    guard: preemption.guard.bind(preemption),
+    suspendable: (fn: unknown) => suspendable(fn, options.shared.coroutine),
+  };
   const exports = await bindings.instantiate(
     (name) => options.modules.get(name)!,
     { ...recorder.imports, $host: host },

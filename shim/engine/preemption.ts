@@ -8,7 +8,6 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { FUEL_EXPORT, INTERRUPT_EXPORT } from "./wasm/rewrite.ts";
 
 /** Loop iterations and calls between two questions: one to five milliseconds of real code. */
@@ -55,11 +54,12 @@ export class TurnQueue {
   #arm(): void {
     if (this.#isArmed) return;
     this.#isArmed = true;
-    setImmediate(() => {
+    // A timer, not setImmediate: with that, Deno polls for input and output only now and then.
+    setTimeout(() => {
       this.#isArmed = false;
       this.#waiting.shift()?.();
       if (this.#waiting.length > 0) this.#arm();
-    });
+    }, 0);
   }
 }
 

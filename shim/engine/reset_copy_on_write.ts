@@ -20,7 +20,8 @@ const PAGE_IS_PRESENT_OR_SWAPPED = 8n | 16n;
 /** Beyond this many written bytes, dropping the pages is cheaper than copying them back. */
 const MAX_COPY_BYTES = 4 << 20;
 const MAX_REGIONS = 1024;
-const REGION_WORDS = 3;
+/** `struct page_region { start, end, categories }`, as 32-bit words. */
+const REGION_WORDS = 6;
 
 const SYMBOLS = {
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
@@ -79,7 +80,7 @@ class PageScanner {
   readonly #libc: Libc;
   readonly #pagemap: number;
   readonly #argument = new BigUint64Array(12);
-  readonly #regions = new BigUint64Array(MAX_REGIONS * REGION_WORDS);
+  readonly #regions = new Uint32Array(MAX_REGIONS * REGION_WORDS);
   #isSupported = true;
 
   constructor(libc: Libc, pagemap: number) {
@@ -111,9 +112,11 @@ class PageScanner {
       return false;
     }
     if (count >= MAX_REGIONS) return false;
-    for (let i = 0; i < count; i++) {
-      const start = Number(this.#regions[i * REGION_WORDS]! - base);
-      const end = Number(this.#regions[i * REGION_WORDS + 1]! - base);
+    // Offsets fit into 32 bits, so the low words of the addresses are enough.
+    const low = Number(base & 0xffff_ffffn);
+    for (let i = 0; i < count * REGION_WORDS; i += REGION_WORDS) {
+      const start = (this.#regions[i]! - low) >>> 0;
+      const end = (this.#regions[i + 2]! - low) >>> 0;
       if (!visit(start, end)) return false;
     }
     return true;

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { CaptureTable } from "./capture_table.ts";
 import { CONSTANT_FUNCTIONS } from "./start_constants.ts";
 import { compileInterruptHelper, Preemption, TurnQueue } from "./preemption.ts";
 
@@ -37,7 +38,11 @@ export async function probeStart(
     turns: new TurnQueue(),
     cpuLimitMs: START_LIMIT_MS,
   });
-  imports.$host = { guard: preemption.guard.bind(preemption) };
+  imports.$host = {
+    guard: preemption.guard.bind(preemption),
+    suspendable: (fn: unknown) => fn,
+    CaptureTable,
+  };
   const url = URL.createObjectURL(new Blob([bindings], { type: "text/javascript" }));
   try {
     const { instantiate } = await import(url);

@@ -13,6 +13,10 @@ import type { OutgoingResponse } from "../imports/wasi_http.ts";
 /** The guest answered with an error, or with something that cannot be sent. */
 export class UnusableResponse extends Error {
   override readonly name = "UnusableResponse";
+
+  constructor(component: string, answer: string) {
+    super(`component "${component}" answered with ${answer}`);
+  }
 }
 
 /** Statuses that have no body. */
@@ -26,14 +30,23 @@ export class Exchange implements BodyListener {
   #reject!: (error: unknown) => void;
   #answer: OutgoingResponse | undefined;
   #isSettled = false;
+  readonly #component: string;
   readonly #onSlow: (exchange: Exchange) => void;
+  readonly #onCancel: () => void;
 
   /**
-   * @param onSlow Called when the guest has set a response whose body is not finished; should call
+   * @param options.onCancel Called when the client gives up in the middle of the response.
+   * @param options.onSlow Called when the guest has set a response whose body is not finished; should call
    * {@link startStreaming} if that is still so when the guest waits for something.
    */
-  constructor(onSlow: (exchange: Exchange) => void) {
-    this.#onSlow = onSlow;
+  constructor(options: {
+    component: string;
+    onSlow: (exchange: Exchange) => void;
+    onCancel: () => void;
+  }) {
+    this.#component = options.component;
+    this.#onSlow = options.onSlow;
+    this.#onCancel = options.onCancel;
     this.response = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -56,26 +69,26 @@ export class Exchange implements BodyListener {
     if (result.tag === "err") {
       const { tag, val } = result.val as { tag: string; val?: unknown };
       const detail = val === undefined ? "" : ` (${describe(val)})`;
-      return this.fail(new UnusableResponse(`it answered with the error ${tag}${detail}`));
+      return this.fail(new UnusableResponse(this.#component, `the error ${tag}${detail}`));
     }
     const answer = result.val;
     if (answer.status < 200 || answer.status > 599) {
       return this.fail(
-        new UnusableResponse(`it answered with status ${answer.status}, which cannot be sent`),
+        new UnusableResponse(this.#component, `status ${answer.status}, which cannot be sent`),
       );
     }
     this.#answer = answer;
     const { buffer } = answer;
     if (!buffer) return this.#send(null);
     if (buffer.isEnded) return this.#send(buffer.bytes());
-    if (buffer.isFailed) return this.#send(buffer.stream());
+    if (buffer.isFailed) return this.#send(buffer.stream(this.#onCancel));
     buffer.listener = this;
     this.#onSlow(this);
   }
 
   onEnd(): void {
     const { buffer } = this;
-    if (buffer) this.#send(buffer.isEnded ? buffer.bytes() : buffer.stream());
+    if (buffer) this.#send(buffer.isEnded ? buffer.bytes() : buffer.stream(this.#onCancel));
   }
 
   onOverflow(): void {
@@ -85,7 +98,7 @@ export class Exchange implements BodyListener {
   /** Sends what there is of the response; the rest follows as it is written. */
   startStreaming(): void {
     const { buffer } = this;
-    if (buffer) this.#send(buffer.stream());
+    if (buffer) this.#send(buffer.stream(this.#onCancel));
   }
 
   /**

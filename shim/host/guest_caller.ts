@@ -95,13 +95,21 @@ export class GuestCaller {
     instance: ComponentInstance,
     request: { head: RequestHead; clientGone: () => AbortSignal },
   ): Promise<Response> {
-    const exchange = new Exchange((slow) => this.#slow.watch(() => slow.startStreaming()));
     let isOver = false;
     const finish = (error?: unknown): void => {
       if (isOver) return;
       isOver = true;
       this.#finish(instance, { exchange, error });
     };
+    function cancel(): void {
+      instance.preemption.cancel();
+      finish(new RequestCancelled());
+    }
+    const exchange = new Exchange({
+      component: this.component,
+      onSlow: (slow) => this.#slow.watch(() => slow.startStreaming()),
+      onCancel: cancel,
+    });
     instance.preemption.begin();
     const outparam = new ResponseOutparam((result) => exchange.set(result));
     const handle = handlerOf(instance.exports, this.#handler);
@@ -112,10 +120,6 @@ export class GuestCaller {
     this.#slow.watch(() => {
       if (isOver) return;
       const signal = request.clientGone();
-      function cancel(): void {
-        instance.preemption.cancel();
-        finish(new RequestCancelled());
-      }
       if (signal.aborted) cancel();
       else signal.addEventListener("abort", cancel, { once: true });
     });

@@ -8,6 +8,7 @@
 import { TerminalError } from "../../lib/errors.ts";
 import type { ArtifactManifest } from "../engine/artifact.ts";
 import { type CompiledModules, type EngineShared, loadComponent } from "../engine/component.ts";
+import { compileCoroutineHelper } from "../engine/coroutine.ts";
 import { MemoryCollector } from "../engine/garbage.ts";
 import { InstanceBudget } from "../engine/instance_budget.ts";
 import { InstancePool, type PoolShared } from "../engine/instance_pool.ts";
@@ -80,6 +81,7 @@ export async function createIsolate(init: IsolateInit, edge: IsolateEdge): Promi
   const context = createAppContext(init.app, init.options, { internal, ...edge });
   const engine: EngineShared = {
     helper: compileInterruptHelper(),
+    coroutine: compileCoroutineHelper(),
     turns: new TurnQueue(),
     cpuLimitMs: init.options.cpuLimitMs,
   };

@@ -80,7 +80,9 @@ export class Router<T> {
     routes.forEach(({ route, target }, order) => {
       const pattern = parseRoute(route);
       const before = byPattern.get(pattern.canonical);
-      if (before) this.duplicates.push({ target: before.target, route, winner: target });
+      if (before) {
+        this.duplicates.push({ target: before.target, route: before.pattern.raw, winner: target });
+      }
       byPattern.set(pattern.canonical, { pattern, target, order });
     });
     this.#entries = [...byPattern.values()].sort(compareEntries);

@@ -17,11 +17,11 @@ export class SlowRequests {
     this.#callbacks.push(callback);
     if (this.#isArmed) return;
     this.#isArmed = true;
-    setImmediate(() => {
+    setTimeout(() => {
       this.#isArmed = false;
       const callbacks = this.#callbacks;
       this.#callbacks = [];
       for (const call of callbacks) call();
-    });
+    }, 0);
   }
 }

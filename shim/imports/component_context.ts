@@ -36,6 +36,19 @@ export interface OutboundPolicy {
   isBlocked(ip: string): boolean;
   /** Whether name lookup of `host` is covered by some allowed host (any scheme and port). */
   mayResolve(host: string): boolean | Promise<boolean>;
+  /**
+   * Tells the policy what a name that {@link mayResolve} was resolved to: from then on {@link check}
+   * treats these addresses as the name, on the schemes and ports that the name's entries allow.
+   */
+  admit?(host: string, addresses: readonly string[]): void;
+  /**
+   * Counts a connection against the operator's limits; undefined if there is no room for one more.
+   * Whoever opens the connection calls the returned function once, when it is closed. Without this
+   * method there is no limit.
+   */
+  openConnection?(kind: "http" | "socket"): (() => void) | undefined;
+  /** Whether outbound HTTP keeps connections for the next request; absent means yes. */
+  readonly keepsConnections?: boolean;
 }
 
 /** An error of the variables interfaces; `kind` is the variant's case. */

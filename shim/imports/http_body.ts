@@ -37,8 +37,10 @@ export class BodyBuffer implements ByteSink {
   #queuedBytes = 0;
   #writtenBytes = 0;
   #state: "open" | "ended" | "failed" | "cancelled" = "open";
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #wake: (() => void)[] = [];
+  /** Wakes the guest, which waits for room. */
+  #onRoom: (() => void)[] = [];
+  /** Wakes the receiver, which waits for bytes. */
+  #onBytes: (() => void) | undefined;
 
   /** All bytes written so far, streamed ones included. */
   get writtenBytes(): number {
@@ -56,45 +58,41 @@ export class BodyBuffer implements ByteSink {
 
   capacity(): number {
     if (this.#state !== "open") throw CLOSED;
-    if (this.#controller) return Math.max(0, this.#controller.desiredSize ?? 0);
     return HIGH_WATER_BYTES - this.#queuedBytes;
   }
 
   push(bytes: Uint8Array): void {
     if (this.#state !== "open" || bytes.length === 0) return;
     this.#writtenBytes += bytes.length;
-    if (this.#controller) {
-      this.#controller.enqueue(bytes);
-      return;
-    }
     this.#chunks.push(bytes);
     this.#queuedBytes += bytes.length;
+    this.#onBytes?.();
     if (this.#queuedBytes >= HIGH_WATER_BYTES) this.listener?.onOverflow();
   }
 
   wait(): Promise<unknown> {
     return new Promise<void>((resolve) => {
-      if (this.#state === "open") this.#wake.push(resolve);
+      if (this.#state === "open") this.#onRoom.push(resolve);
       else resolve();
     });
   }
 
   /** The guest finished the body. */
   end(): void {
-    if (this.#state !== "open") return;
-    this.#state = "ended";
-    this.#controller?.close();
-    this.#settle();
-    this.listener?.onEnd();
+    this.#close("ended");
   }
 
-  /** The body will never be finished: the receiver must notice. */
+  /** The body will never be finished: after what was written, the receiver must notice. */
   fail(): void {
+    this.#close("failed");
+  }
+
+  #close(state: "ended" | "failed" | "cancelled"): void {
     if (this.#state !== "open") return;
-    this.#state = "failed";
-    this.#controller?.error(new IncompleteBody());
-    this.#settle();
-    this.listener?.onEnd();
+    this.#state = state;
+    this.#onBytes?.();
+    this.#wakeGuest();
+    if (state !== "cancelled") this.listener?.onEnd();
   }
 
   /** What was written, if nothing has been streamed. */
@@ -111,30 +109,44 @@ export class BodyBuffer implements ByteSink {
     return all;
   }
 
-  /** The body as a stream. From now on back-pressure comes from whoever reads it. */
-  stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+  /**
+   * The body as a stream. From now on back-pressure comes from whoever reads it.
+   * @param onCancel Called if the reader gives up before the end.
+   */
+  stream(onCancel?: () => void): ReadableStream<Uint8Array<ArrayBuffer>> {
     this.listener = undefined;
+    // The queue is this buffer's own, so that a failure does not overtake what was written.
     return new ReadableStream<Uint8Array<ArrayBuffer>>({
-      start: (controller) => {
-        for (const chunk of this.#chunks) controller.enqueue(chunk as Uint8Array<ArrayBuffer>);
-        this.#chunks = [];
-        this.#queuedBytes = 0;
-        if (this.#state === "ended") controller.close();
+      pull: async (controller) => {
+        if (this.#chunks.length === 0 && this.#state === "open") await this.#bytesOrEnd();
+        const chunk = this.bytes();
+        if (chunk) {
+          this.#chunks = [];
+          this.#queuedBytes = 0;
+          controller.enqueue(chunk);
+          this.#wakeGuest();
+        } else if (this.#state === "ended") controller.close();
         else if (this.#state === "failed") controller.error(new IncompleteBody());
-        this.#controller = controller as ReadableStreamDefaultController<Uint8Array>;
       },
-      pull: () => this.#settle(),
       cancel: () => {
-        if (this.#state === "open") this.#state = "cancelled";
-        this.#settle();
+        if (this.#state === "open") {
+          this.#close("cancelled");
+          onCancel?.();
+        }
+        this.#chunks = [];
       },
-    }, new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }));
+    }, { highWaterMark: 0 });
   }
 
-  #settle(): void {
-    if (this.#wake.length === 0) return;
-    const waiting = this.#wake;
-    this.#wake = [];
+  async #bytesOrEnd(): Promise<void> {
+    await new Promise<void>((resolve) => this.#onBytes = resolve);
+    this.#onBytes = undefined;
+  }
+
+  #wakeGuest(): void {
+    if (this.#onRoom.length === 0) return;
+    const waiting = this.#onRoom;
+    this.#onRoom = [];
     for (const wake of waiting) wake();
   }
 }

@@ -1,0 +1,297 @@
+/**
+ * Puts together what the host interfaces of an app need, once for each isolate.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
+import { TerminalError } from "../../lib/errors.ts";
+import { componentLabels } from "../imports/_labels.ts";
+import type {
+  ComponentContext,
+  ImportObject,
+  InternalRequests,
+  Mount,
+  OutboundPolicy,
+} from "../imports/component_context.ts";
+import { createConnectionLimits } from "../imports/connection_limits.ts";
+import { createBlockedNetworks } from "../imports/ip_networks.ts";
+import {
+  createSqliteKeyValueStore,
+  type SqliteKeyValueStore,
+} from "../imports/key_value_sqlite.ts";
+import { createOutboundPolicy } from "../imports/outbound_policy.ts";
+import { checkStores } from "../imports/runtime_config_defaults.ts";
+import { createSpinKeyValue } from "../imports/spin_key_value.ts";
+import { createSpinSqlite } from "../imports/spin_sqlite.ts";
+import { createSpinVariables } from "../imports/spin_variables.ts";
+import { createLocalSqliteDatabase } from "../imports/sqlite_local.ts";
+import { createVariableResolver, type VariableResolver } from "../imports/variable_resolver.ts";
+import { createWasiCli } from "../imports/wasi_cli.ts";
+import { createWasiClocks } from "../imports/wasi_clocks.ts";
+import { createWasiFilesystem } from "../imports/wasi_filesystem.ts";
+import { createWasiHttp } from "../imports/wasi_http.ts";
+import { createWasiIo } from "../imports/wasi_io.ts";
+import { createWasiRandom } from "../imports/wasi_random.ts";
+import { convertAllowedHttpHost } from "../loader/allowed_http_hosts.ts";
+import type { LockedApp, LockedComponent } from "../loader/locked_app.ts";
+import { checkFollow, type ComponentLogs, createComponentLogs } from "./component_logs.ts";
+import type { HostOptions } from "./host_options.ts";
+
+/** What the edge of the program provides. */
+export interface AppContextEdge {
+  readonly internal: InternalRequests;
+  /** The process environment. */
+  readonly environment: (name: string) => string | undefined;
+  /** Writes lines for the user. */
+  readonly report: (lines: string[]) => void;
+}
+
+/** The interfaces of one app in one isolate. */
+export interface AppContext {
+  /**
+   * The context of the component called `id`; the same one each time.
+   * @throws {TerminalError} if the component cannot be served as it is locked.
+   */
+  component(id: string): ComponentContext;
+  /** Every interface the host offers to the component called `id`; the same object each time. */
+  componentImports(id: string): ImportObject;
+  /** Writes what is left of the logs, and closes stores and files. Call it after the last request. */
+  close(): Promise<void>;
+}
+
+/** Milliseconds that {@link AppContext.close} waits for a log that nobody reads. */
+const FLUSH_MS = 2_000;
+
+/**
+ * Creates the context of an app. Stores are opened when a guest first uses them.
+ * @throws {TerminalError} if the app names stores that are not configured, requires variables that
+ * nothing provides, or `--follow` names components that do not exist: all of it at once.
+ */
+export function createAppContext(
+  app: LockedApp,
+  options: HostOptions,
+  edge: AppContextEdge,
+): AppContext {
+  const config = options.runtimeConfig;
+  const variables = createVariables(app, { options, environment: edge.environment });
+  checkApp(app, { options, environment: edge.environment });
+  const logs = createComponentLogs({
+    logDir: config.logDir,
+    follow: options.follow,
+    report: edge.report,
+  });
+  const stores = new KeyValueStores(options);
+  const createPolicy = createPolicies(app, { options, edge, variables });
+  const contexts = new Map<string, ComponentContext>();
+  const imports = new Map<string, ImportObject>();
+
+  function component(id: string): ComponentContext {
+    return getOrCreate(contexts, id, () => {
+      const locked = findComponent(app, id);
+      return createContext(locked, {
+        logs,
+        stores,
+        options,
+        internal: edge.internal,
+        outbound: createPolicy(locked),
+        variables: variables.component(id),
+      });
+    });
+  }
+
+  return {
+    component,
+    componentImports: (id) => getOrCreate(imports, id, () => createImports(component(id))),
+    async close() {
+      await logs.close(FLUSH_MS);
+      stores.close();
+    },
+  };
+}
+
+function getOrCreate<T>(known: Map<string, T>, key: string, create: () => T): T {
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const created = create();
+  known.set(key, created);
+  return created;
+}
+
+function findComponent(app: LockedApp, id: string): LockedComponent {
+  const component = app.components.find((candidate) => candidate.id === id);
+  if (component) return component;
+  throw new TerminalError("UnknownComponent", `The app has no component "${id}"`);
+}
+
+function createVariables(
+  app: LockedApp,
+  { options, environment }: {
+    options: HostOptions;
+    environment: (name: string) => string | undefined;
+  },
+): VariableResolver {
+  return createVariableResolver({
+    app,
+    variables: options.variables,
+    providers: options.runtimeConfig.variableProviders,
+    environment,
+    dotenv: options.dotenv,
+  });
+}
+
+/**
+ * The checks of {@link createAppContext} alone. They are cheap, so that a host can run them before it
+ * prepares components.
+ * @throws {TerminalError} with everything that is wrong.
+ */
+export function checkApp(
+  app: LockedApp,
+  { options, environment }: {
+    options: HostOptions;
+    environment: (name: string) => string | undefined;
+  },
+): void {
+  const problems: TerminalError[] = [];
+  const checks = [
+    () => checkFollow(options.follow, app.components.map(({ id }) => id)),
+    () => checkStores(app, options.runtimeConfig),
+    () => createVariables(app, { options, environment }).checkRequired(),
+  ];
+  for (const check of checks) {
+    try {
+      check();
+    } catch (error) {
+      if (!(error instanceof TerminalError)) throw error;
+      problems.push(error);
+    }
+  }
+  if (problems.length === 1) throw problems[0]!;
+  if (problems.length > 1) {
+    throw new TerminalError("InvalidApp", problems.map(({ message }) => message).join("\n"));
+  }
+}
+
+interface ContextParts {
+  readonly logs: ComponentLogs;
+  readonly stores: KeyValueStores;
+  readonly options: HostOptions;
+  readonly internal: InternalRequests;
+  readonly outbound: OutboundPolicy;
+  readonly variables: ComponentContext["variables"];
+}
+
+function createContext(locked: LockedComponent, parts: ContextParts): ComponentContext {
+  const { sqliteDatabases } = parts.options.runtimeConfig;
+  return {
+    id: locked.id,
+    environment: Object.entries(locked.env ?? {}),
+    arguments: [],
+    mounts: createMounts(locked, parts.options.allowTransientWrite),
+    ...parts.logs.sinks(locked.id),
+    outbound: parts.outbound,
+    variables: parts.variables,
+    keyValueLabels: componentLabels(locked, "key_value_stores"),
+    keyValueStore: (label) => parts.stores.get(label),
+    sqliteLabels: componentLabels(locked, "databases"),
+    sqliteDatabase: (label) =>
+      Object.hasOwn(sqliteDatabases, label)
+        ? createLocalSqliteDatabase(sqliteDatabases[label]!)
+        : undefined,
+    internal: parts.internal,
+  };
+}
+
+function createMounts(component: LockedComponent, isWritable: boolean): Mount[] {
+  return (component.files ?? []).map(({ path, source }) => {
+    if (!source?.startsWith("file:")) {
+      throw new TerminalError(
+        "NoSource",
+        `Component "${component.id}": the file "${path}" has no file as its source; load the ` +
+          "app again",
+      );
+    }
+    return {
+      // Without a trailing slash, whatever the URL has.
+      hostPath: resolve(fileURLToPath(source)),
+      guestPath: path.startsWith("/") ? path : `/${path}`,
+      writable: isWritable,
+    };
+  });
+}
+
+/** Makes the policy of each component; blocked networks and limits are those of the isolate. */
+function createPolicies(
+  app: LockedApp,
+  { options, edge, variables }: {
+    options: HostOptions;
+    edge: AppContextEdge;
+    variables: VariableResolver;
+  },
+): (component: LockedComponent) => OutboundPolicy {
+  const { outboundNetworking, outboundHttp } = options.runtimeConfig;
+  const blocked = createBlockedNetworks(outboundNetworking.blockNetworks);
+  const limits = createConnectionLimits({
+    http: outboundHttp.maxConnections,
+    socket: outboundNetworking.maxSocketConnections,
+    total: outboundNetworking.maxTotalConnections,
+  });
+  const componentIds = app.components.map(({ id }) => id);
+  return (component) =>
+    createOutboundPolicy({
+      entries: allowedHosts(component),
+      componentIds,
+      resolve: (name) => variables.resolve(name),
+      blocked,
+      limits,
+      keepsConnections: outboundHttp.connectionPooling,
+      report: edge.report,
+    });
+}
+
+/** Old artifacts still carry `allowed_http_hosts`. */
+function allowedHosts(component: LockedComponent): string[] {
+  const legacy = component.metadata?.allowed_http_hosts;
+  if (component.metadata?.allowed_outbound_hosts !== undefined || !Array.isArray(legacy)) {
+    return componentLabels(component, "allowed_outbound_hosts");
+  }
+  return legacy.filter((entry) => typeof entry === "string").flatMap(convertAllowedHttpHost);
+}
+
+/** The key-value stores of an isolate, one for each label. */
+class KeyValueStores {
+  readonly #configs: HostOptions["runtimeConfig"]["keyValueStores"];
+  readonly #stores = new Map<string, SqliteKeyValueStore>();
+
+  constructor(options: HostOptions) {
+    this.#configs = options.runtimeConfig.keyValueStores;
+  }
+
+  get(label: string): SqliteKeyValueStore | undefined {
+    if (!Object.hasOwn(this.#configs, label)) return undefined;
+    return getOrCreate(
+      this.#stores,
+      label,
+      () => createSqliteKeyValueStore({ ...this.#configs[label]!, label }),
+    );
+  }
+
+  close(): void {
+    for (const store of this.#stores.values()) store.close();
+  }
+}
+
+function createImports(component: ComponentContext): ImportObject {
+  return {
+    ...createWasiCli(component),
+    ...createWasiClocks(component),
+    ...createWasiFilesystem(component),
+    ...createWasiHttp(component),
+    ...createWasiIo(),
+    ...createWasiRandom(component),
+    ...createSpinKeyValue(component),
+    ...createSpinSqlite(component),
+    ...createSpinVariables(component),
+  };
+}

@@ -1,0 +1,142 @@
+/**
+ * A key-value store in a SQLite file, in Spin's own table layout: a file written by either program
+ * can be used by the other.
+ *
+ * @module
+ */
+
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { KeyValueStore, MaybePromise } from "./component_context.ts";
+import {
+  MAX_RESULT_BYTES,
+  openSqliteFile,
+  resultTooLarge,
+  retryWhileBusy,
+} from "./_sqlite_file.ts";
+
+/** A store that holds an open file. */
+export interface SqliteKeyValueStore extends KeyValueStore, Disposable {
+  /** Closes the file. Later calls open it again. */
+  close(): void;
+}
+
+/** Where a store lives. */
+export interface SqliteKeyValueOptions {
+  /** Path of the SQLite file; it and its directory are created on first use. */
+  readonly path: string;
+  /** The label of the store, which is part of each row's key. */
+  readonly label: string;
+  /** The file ends with the process, so that nothing has to survive a crash. */
+  readonly isTemporary?: boolean;
+}
+
+interface Statements {
+  readonly get: StatementSync;
+  readonly set: StatementSync;
+  readonly delete: StatementSync;
+  readonly exists: StatementSync;
+  readonly keys: StatementSync;
+}
+
+interface OpenFile {
+  readonly database: DatabaseSync;
+  readonly statements: Statements;
+}
+
+const CREATE_TABLE = `CREATE TABLE IF NOT EXISTS spin_key_value (
+  store TEXT NOT NULL,
+  key   TEXT NOT NULL,
+  value BLOB NOT NULL,
+  PRIMARY KEY (store, key)
+)`;
+
+/**
+ * Creates a store with one connection of its own, opened on first use. Any number of connections
+ * may use the file at once, from this isolate, others, or other processes. The caller closes it.
+ */
+export function createSqliteKeyValueStore(options: SqliteKeyValueOptions): SqliteKeyValueStore {
+  const { label } = options;
+  let open: OpenFile | undefined;
+
+  function use<T>(action: (statements: Statements) => T): MaybePromise<T> {
+    return retryWhileBusy(() => {
+      open ??= openFile(options);
+      return action(open.statements);
+    });
+  }
+
+  function close(): void {
+    const file = open;
+    open = undefined;
+    file?.database.close();
+  }
+
+  return {
+    get: (key) =>
+      use((statements) => {
+        const row = statements.get.get(label, key);
+        return row === undefined ? undefined : toBytes(row.value);
+      }),
+    set: (key, value) =>
+      use((statements) => {
+        statements.set.run(label, key, value);
+      }),
+    delete: (key) =>
+      use((statements) => {
+        statements.delete.run(label, key);
+      }),
+    exists: (key) => use((statements) => statements.exists.get(label, key) !== undefined),
+    keys: () => use((statements) => readKeys(statements.keys, label)),
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+function openFile({ path, isTemporary }: SqliteKeyValueOptions): OpenFile {
+  const database = openSqliteFile(path);
+  try {
+    // Readers and the one writer do not wait for each other. NORMAL survives a crash of the
+    // process; only a power cut may take the last writes, never the file's integrity.
+    database.prepare("PRAGMA journal_mode = WAL").get();
+    database.prepare(`PRAGMA synchronous = ${isTemporary ? "OFF" : "NORMAL"}`).get();
+    database.prepare(CREATE_TABLE).run();
+    return { database, statements: prepareStatements(database) };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function prepareStatements(database: DatabaseSync): Statements {
+  return {
+    get: database.prepare("SELECT value FROM spin_key_value WHERE store = ? AND key = ?"),
+    set: database.prepare(
+      "INSERT INTO spin_key_value (store, key, value) VALUES (?, ?, ?) " +
+        "ON CONFLICT (store, key) DO UPDATE SET value = excluded.value",
+    ),
+    delete: database.prepare("DELETE FROM spin_key_value WHERE store = ? AND key = ?"),
+    exists: database.prepare("SELECT 1 FROM spin_key_value WHERE store = ? AND key = ?"),
+    // As bytes: text is cut off at a NUL when it is read.
+    keys: database.prepare(
+      "SELECT CAST(key AS BLOB) AS key FROM spin_key_value WHERE store = ?",
+    ),
+  };
+}
+
+/** Other tools may have written text into the column, which has no fixed type. */
+function toBytes(value: unknown): Uint8Array {
+  const bytes = value instanceof Uint8Array ? value : new TextEncoder().encode(String(value));
+  if (bytes.length > MAX_RESULT_BYTES) throw resultTooLarge();
+  return bytes;
+}
+
+function readKeys(statement: StatementSync, label: string): string[] {
+  const decoder = new TextDecoder();
+  let size = 0;
+  return statement.all(label).map((row) => {
+    const key = row.key as Uint8Array;
+    size += key.length;
+    if (size > MAX_RESULT_BYTES) throw resultTooLarge();
+    return decoder.decode(key);
+  });
+}

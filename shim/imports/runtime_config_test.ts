@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { loadRuntimeConfig } from "./runtime_config.ts";
+
+const FILES = {
+  file: "conf/runtime-config.toml",
+  cwd: "/work",
+  readTextFile(path: string): string {
+    if (path === "/work/extra.env") return "APP_ONE=1\n# comment\nAPP_TWO='two words'\n";
+    throw new Deno.errors.NotFound(path);
+  },
+};
+
+function problemsOf(text: string): string {
+  try {
+    loadRuntimeConfig(text, FILES);
+  } catch (error) {
+    assert.equal((error as Error).name, "ManifestError");
+    return (error as Error).message;
+  }
+  return "";
+}
+
+Deno.test("loadRuntimeConfig() gives the defaults for an empty file", () => {
+  assert.deepEqual(loadRuntimeConfig("", FILES), {
+    file: "conf/runtime-config.toml",
+    keyValueStores: {},
+    sqliteDatabases: {},
+    variableProviders: [],
+    outboundNetworking: { blockNetworks: [] },
+    outboundHttp: { connectionPooling: true },
+  });
+});
+
+Deno.test("loadRuntimeConfig() reads every key and resolves paths as Spin does", () => {
+  const parsed = loadRuntimeConfig(
+    `
+state_dir = "state"
+log_dir = ""
+max_instance_memory = 1048576
+
+[key_value_store.default]
+type = "spin"
+path = "kv.db"
+[key_value_store.memory]
+type = "spin"
+
+[sqlite_database.default]
+type = "spin"
+path = "sql.db"
+allow_attach_file = true
+[sqlite_database."other"]
+type = "spin"
+
+[[variables_provider]]
+type = "static"
+values = { a = "1" }
+[[variables_provider]]
+type = "env"
+prefix = "APP"
+dotenv_path = "extra.env"
+[[variables_provider]]
+type = "env"
+dotenv_path = "missing.env"
+
+[outbound_networking]
+block_networks = ["10.0.0.0/8", "private", "::1"]
+max_socket_connections = 3
+max_total_connections = 4
+
+[outbound_http]
+max_concurrent_requests = 5
+
+[outbound_redis]
+max_connections = 1
+[outbound_mqtt]
+max_payload_size_bytes = 10
+`,
+    FILES,
+  );
+  assert.deepEqual(parsed, {
+    file: "conf/runtime-config.toml",
+    stateDir: "/work/state",
+    logDir: "",
+    maxInstanceMemory: 1048576,
+    keyValueStores: { default: { path: "/work/conf/kv.db" }, memory: {} },
+    sqliteDatabases: {
+      default: { path: "/work/sql.db", allowAttachFile: true },
+      other: { allowAttachFile: false },
+    },
+    variableProviders: [
+      { type: "static", values: { a: "1" } },
+      { type: "env", prefix: "APP", dotenv: { APP_ONE: "1", APP_TWO: "two words" } },
+      { type: "env", prefix: "SPIN_VARIABLE", dotenv: {} },
+    ],
+    outboundNetworking: {
+      blockNetworks: ["10.0.0.0/8", "private", "::1"],
+      maxSocketConnections: 3,
+      maxTotalConnections: 4,
+    },
+    outboundHttp: { connectionPooling: true, maxConnections: 6 },
+  });
+  structuredClone(parsed);
+});
+
+Deno.test("loadRuntimeConfig() reports every problem with its place", () => {
+  const message = problemsOf(`state_dir = 5
+lgo_dir = "x"
+[key_value_store.cache]
+type = "redis"
+url = "redis://localhost"
+[key_value_store.default]
+type = "spinn"
+[key_value_store.third]
+pth = "x"
+[sqlite_database.remote]
+type = "libsql"
+[sqlite_database.odd]
+type = "mysql"
+[[variables_provider]]
+type = "vault"
+[[variables_provider]]
+type = "static"
+values = { a = 1 }
+[outbound_networking]
+block_networks = ["10.0.0.0/99"]
+[outbound_http]
+max_connections = 1
+max_concurrent_requests = 1
+connection_pooling = "yes"
+[llm_compute]
+type = "spin"
+`);
+  const lines = message.split("\n");
+  const expected = [
+    "conf/runtime-config.toml:1:1: state_dir must be a string, not an integer",
+    'conf/runtime-config.toml:4:1: the key-value type "redis" of label "cache" is not supported yet ' +
+    'by this version; use type = "spin"',
+    'conf/runtime-config.toml:7:1: Unknown key-value store type "spinn" of label "default"; did you ' +
+    'mean "spin"?',
+    'conf/runtime-config.toml:11:1: the database type "libsql" of label "remote" is not supported ' +
+    'yet by this version; use type = "spin"',
+    'conf/runtime-config.toml:15:1: the variables provider "vault" is not supported yet by this ' +
+    "version",
+    'conf/runtime-config.toml:20:19: block_networks: "10.0.0.0/99" is neither a network such as ' +
+    '"10.0.0.0/8" nor "private"',
+    'conf/runtime-config.toml:23:1: give either "max_connections" or the deprecated ' +
+    '"max_concurrent_requests", not both',
+    "conf/runtime-config.toml:24:1: outbound_http.connection_pooling must be true or false, not a " +
+    "string",
+    "conf/runtime-config.toml:25:1: llm_compute is not supported yet by this version; remove it",
+    'conf/runtime-config.toml:2:1: unused runtime config key(s): lgo_dir; did you mean "log_dir"?',
+  ];
+  for (const line of expected) assert.ok(lines.includes(line), `${line}\n--- in ---\n${message}`);
+  assert.match(message, /:8:2?\d*: key_value_store\.third needs the key "type"/);
+  assert.match(message, /:13:1: Unknown database kind: mysql/);
+  assert.match(message, /variables_provider\[1\]\.values\.a must be a string, not an integer/);
+});
+
+Deno.test("loadRuntimeConfig() reports text that is not TOML with its place", () => {
+  assert.match(problemsOf("a = 1\nb = \n"), /^conf\/runtime-config\.toml:2:\d+: /);
+});
+
+Deno.test("loadRuntimeConfig() does not print values of strings in the wrong place", () => {
+  const message = problemsOf('[[variables_provider]]\ntype = "static"\nvalues = "hunter2"\n');
+  assert.ok(!message.includes("hunter2"), message);
+});

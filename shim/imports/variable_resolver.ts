@@ -1,0 +1,164 @@
+/**
+ * Values of app and component variables.
+ *
+ * Messages of this module never contain a value: any of them may be a secret.
+ *
+ * @module
+ */
+
+import { errorText, TerminalError } from "../../lib/errors.ts";
+import type { LockedApp, LockedComponent, LockedVariable } from "../loader/locked_app.ts";
+import {
+  checkVariableName,
+  parseTemplate,
+  type TemplatePart,
+} from "../loader/variables_template.ts";
+import { renderTemplate } from "./_render_template.ts";
+import { DEFAULT_ENV_PREFIX, type VariableProviderConfig } from "./_variable_providers.ts";
+import { type MaybePromise, VariableError, type VariableSource } from "./component_context.ts";
+
+/** Where values come from, strongest first; a manifest default comes last. */
+export interface VariableResolverOptions {
+  readonly app: LockedApp;
+  /** `--variable`; the last of a name wins. */
+  readonly variables: readonly (readonly [string, string])[];
+  /** `[[variables_provider]]` in file order. */
+  readonly providers: readonly VariableProviderConfig[];
+  /** The process environment, asked at each lookup. */
+  readonly environment: (name: string) => string | undefined;
+  /** A `.env` file; the environment wins over it. */
+  readonly dotenv: Readonly<Record<string, string>>;
+}
+
+/** Resolves the variables of one app. */
+export interface VariableResolver {
+  /**
+   * @throws {TerminalError} naming every app variable that has neither a default nor a provider
+   * with a value.
+   */
+  checkRequired(): void;
+  /**
+   * The variables of the component called `id`; none if there is no such component.
+   * @throws {TerminalError} naming every template of the component that is not valid.
+   */
+  component(id: string): VariableSource;
+  /** The value of an app variable. @throws {VariableError} synchronously or by rejection. */
+  resolve(name: string): MaybePromise<string>;
+}
+
+/** A source of values; undefined passes the question on. */
+type Lookup = (name: string) => string | undefined;
+
+/** Creates the resolver; it holds nothing that has to be closed. */
+export function createVariableResolver(options: VariableResolverOptions): VariableResolver {
+  const declared = options.app.variables ?? {};
+  const lookups = createLookups(options);
+
+  function find(name: string): string | undefined {
+    for (const lookup of lookups) {
+      const value = lookup(name);
+      if (value !== undefined) return value;
+    }
+    return own(declared, name)?.default;
+  }
+
+  function resolve(name: string): string {
+    if (!own(declared, name)) {
+      throw new VariableError("other", `invalid template: unknown variable ${quote(name)}`);
+    }
+    const value = find(name);
+    if (value !== undefined) return value;
+    throw new VariableError(
+      "provider",
+      `no provider resolved required variable ${quote(name)}`,
+    );
+  }
+
+  return {
+    resolve,
+    checkRequired() {
+      const missing = Object.keys(declared).filter((name) => find(name) === undefined);
+      if (missing.length === 0) return;
+      throw new TerminalError(
+        "MissingVariable",
+        "no provider resolved required variable(s): " +
+          `[${missing.map((name) => `Key(${quote(name)})`).join(", ")}]`,
+      );
+    },
+    component(id) {
+      const component = options.app.components.find((candidate) => candidate.id === id);
+      const templates = component ? parseTemplates(component, declared) : new Map();
+      return {
+        get: (name) => renderTemplate(findTemplate(templates, { component: id, name }), resolve),
+      };
+    },
+  };
+}
+
+function createLookups(options: VariableResolverOptions): Lookup[] {
+  const flags = new Map(options.variables);
+  const builtIn = { type: "env", prefix: DEFAULT_ENV_PREFIX, dotenv: options.dotenv } as const;
+  return [
+    (name) => flags.get(name),
+    ...[...options.providers, builtIn].map((provider): Lookup => {
+      if (provider.type === "static") return (name) => own(provider.values, name);
+      return (name) => {
+        const key = `${provider.prefix}_${name.toUpperCase()}`;
+        return options.environment(key) ?? own(provider.dotenv, key);
+      };
+    }),
+  ];
+}
+
+function parseTemplates(
+  component: LockedComponent,
+  declared: Readonly<Record<string, LockedVariable>>,
+): Map<string, TemplatePart[]> {
+  const templates = new Map<string, TemplatePart[]>();
+  const problems: string[] = [];
+  for (const [name, text] of Object.entries(component.config ?? {})) {
+    const where = `Component "${component.id}", variable "${name}": invalid template: `;
+    const keyProblem = variableNameProblem(name);
+    if (keyProblem) {
+      problems.push(`Component "${component.id}": invalid variable name: ${keyProblem}`);
+      continue;
+    }
+    try {
+      const parts = parseTemplate(text);
+      templates.set(name, parts);
+      for (const part of parts) {
+        if ("text" in part || own(declared, part.variable)) continue;
+        problems.push(`${where}unknown variable ${quote(part.variable)}`);
+      }
+    } catch (error) {
+      problems.push(where + errorText(error));
+    }
+  }
+  if (problems.length > 0) throw new TerminalError("InvalidVariable", problems.join("\n"));
+  return templates;
+}
+
+function findTemplate(
+  templates: ReadonlyMap<string, TemplatePart[]>,
+  { component, name }: { component: string; name: string },
+): TemplatePart[] {
+  const problem = variableNameProblem(name);
+  if (problem) throw new VariableError("invalid-name", problem);
+  const template = templates.get(name);
+  if (template) return template;
+  throw new VariableError("undefined", `no variable for ${quote(component)}.${quote(name)}`);
+}
+
+/** What is wrong with a variable's name, as `"<name>": <reason>`, or undefined. */
+export function variableNameProblem(name: string): string | undefined {
+  const reason = checkVariableName(name);
+  return reason && `${quote(name)}: ${reason}`;
+}
+
+function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
