@@ -22,8 +22,10 @@ import {
   type SqliteKeyValueStore,
 } from "../imports/key_value_sqlite.ts";
 import { createOutboundPolicy } from "../imports/outbound_policy.ts";
+import { RedisConnections } from "../imports/redis_connections.ts";
 import { checkStores } from "../imports/runtime_config_defaults.ts";
 import { createSpinKeyValue } from "../imports/spin_key_value.ts";
+import { createSpinRedis } from "../imports/spin_redis.ts";
 import { createSpinSqlite } from "../imports/spin_sqlite.ts";
 import { createSpinVariables } from "../imports/spin_variables.ts";
 import { createLocalSqliteDatabase } from "../imports/sqlite_local.ts";
@@ -34,6 +36,7 @@ import { createWasiFilesystem } from "../imports/wasi_filesystem.ts";
 import { createWasiHttp } from "../imports/wasi_http.ts";
 import { createWasiIo } from "../imports/wasi_io.ts";
 import { createWasiRandom } from "../imports/wasi_random.ts";
+import { createWasiSockets } from "../imports/wasi_sockets.ts";
 import { convertAllowedHttpHost } from "../loader/allowed_http_hosts.ts";
 import type { LockedApp, LockedComponent } from "../loader/locked_app.ts";
 import { checkFollow, type ComponentLogs, createComponentLogs } from "./component_logs.ts";
@@ -83,6 +86,7 @@ export function createAppContext(
     report: edge.report,
   });
   const stores = new KeyValueStores(options);
+  const redis = new RedisConnections();
   const createPolicy = createPolicies(app, { options, edge, variables });
   const contexts = new Map<string, ComponentContext>();
   const imports = new Map<string, ImportObject>();
@@ -103,10 +107,12 @@ export function createAppContext(
 
   return {
     component,
-    componentImports: (id) => getOrCreate(imports, id, () => createImports(component(id))),
+    componentImports: (id) =>
+      getOrCreate(imports, id, () => createImports(component(id), { redis })),
     async close() {
       await logs.close(FLUSH_MS);
       stores.close();
+      redis.close();
     },
   };
 }
@@ -230,11 +236,12 @@ function createPolicies(
     variables: VariableResolver;
   },
 ): (component: LockedComponent) => OutboundPolicy {
-  const { outboundNetworking, outboundHttp } = options.runtimeConfig;
+  const { outboundNetworking, outboundHttp, outboundRedis } = options.runtimeConfig;
   const blocked = createBlockedNetworks(outboundNetworking.blockNetworks);
   const limits = createConnectionLimits({
     http: outboundHttp.maxConnections,
     socket: outboundNetworking.maxSocketConnections,
+    redis: outboundRedis?.maxConnections,
     total: outboundNetworking.maxTotalConnections,
   });
   const componentIds = app.components.map(({ id }) => id);
@@ -282,15 +289,20 @@ class KeyValueStores {
   }
 }
 
-function createImports(component: ComponentContext): ImportObject {
+function createImports(
+  component: ComponentContext,
+  { redis }: { redis: RedisConnections },
+): ImportObject {
   return {
     ...createWasiCli(component),
     ...createWasiClocks(component),
     ...createWasiFilesystem(component),
     ...createWasiHttp(component),
     ...createWasiIo(),
+    ...createWasiSockets(component),
     ...createWasiRandom(component),
     ...createSpinKeyValue(component),
+    ...createSpinRedis(component, redis),
     ...createSpinSqlite(component),
     ...createSpinVariables(component),
   };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { InternalRequests } from "../imports/component_context.ts";
+import type { InternalRequest, InternalRequests } from "../imports/component_context.ts";
 import type { RequestHead } from "../imports/wasi_http.ts";
 import type { GuestCaller } from "./guest_caller.ts";
 import { parseRoute } from "./router.ts";
@@ -28,20 +28,23 @@ export function createInternalRequests(options: {
 }
 
 /** A chained request sees the route `/...`, and its whole path as path info. */
-function chainedHead(request: Request): RequestHead {
-  const url = new URL(request.url);
-  const pathWithQuery = url.pathname + url.search;
+function chainedHead(request: InternalRequest): RequestHead {
+  const { method, authority, pathWithQuery, headers, body } = request;
   return {
-    method: request.method,
+    method,
     pathWithQuery,
-    authority: url.host,
+    authority,
     headers: () =>
       componentHeaders({
-        received: [...request.headers],
-        match: { pattern: parseRoute("/..."), params: [], pathInfo: url.pathname },
+        received: headers,
+        match: {
+          pattern: parseRoute("/..."),
+          params: [],
+          pathInfo: pathWithQuery.split("?", 1)[0]!,
+        },
         fullUrl: `http://localhost${pathWithQuery}`,
         clientAddress: NO_ADDRESS,
       }),
-    body: () => request.body,
+    body: () => body ?? null,
   };
 }

@@ -9,6 +9,7 @@ import { compileModules } from "../engine/component.ts";
 import { prepare } from "../engine/preparer.ts";
 import type { LockedApp, LockedComponent } from "../loader/locked_app.ts";
 import { announce } from "./announce.ts";
+import { checkApp } from "./app_context.ts";
 import { cpuLimit, memoryLimit, readTextFile } from "./cpu_limit.ts";
 import type { HostOptions } from "./host_options.ts";
 import { findPort, HttpListener, type ListenOptions } from "./http_listener.ts";
@@ -36,6 +37,7 @@ export async function runHost(
   signal: AbortSignal,
 ): Promise<void> {
   checkTriggers(app);
+  checkApp(app, { options, environment: readEnvironment });
   await using temporary = new TemporaryDirectory();
   const components = await prepareComponents(app, { options, temporary });
   const port = findPort({ ...options.listen, findFreePort: options.findFreePort });
@@ -49,7 +51,7 @@ export async function runHost(
     maxInstanceBytes: guestBytes() / workerCount,
   };
   const isolate = await createIsolate(isolateInit, {
-    environment: (name) => Deno.env.get(name),
+    environment: readEnvironment,
     report: writeReport,
   });
   try {
@@ -104,6 +106,18 @@ function checkTriggers(app: LockedApp): void {
         "version serves 'http' only. Select the HTTP components with --component-id.",
     );
   }
+  const withMiddleware = app.components.filter((component) =>
+    component.host_requirements?.middleware === "required"
+  );
+  if (withMiddleware.length > 0) {
+    throw new TerminalError(
+      "UnmetRequirement",
+      "This application requires the following features that are not available in this version of " +
+        `the 'http' trigger: middleware (of ${
+          withMiddleware.map(({ id }) => `"${id}"`).join(", ")
+        })`,
+    );
+  }
 }
 
 function reportDuplicates(app: LockedApp): void {
@@ -121,6 +135,10 @@ function reportDuplicates(app: LockedApp): void {
       })`
     ),
   ]);
+}
+
+function readEnvironment(name: string): string | undefined {
+  return Deno.env.get(name);
 }
 
 /** Only components that a trigger uses are prepared. */

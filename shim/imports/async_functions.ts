@@ -41,8 +41,34 @@ const SQLITE = [
   ]),
 ];
 
+const REDIS_FUNCTIONS = [
+  "publish",
+  "get",
+  "set",
+  "incr",
+  "del",
+  "sadd",
+  "smembers",
+  "srem",
+  "execute",
+];
+
+const REDIS = [
+  // v1: functions with the address first.
+  ...REDIS_FUNCTIONS.map((name) => `fermyon:spin/redis#${name}`),
+  // v2: a resource.
+  "fermyon:spin/redis#[static]connection.open",
+  ...REDIS_FUNCTIONS.map((name) => `fermyon:spin/redis#[method]connection.${name}`),
+];
+
 /** Every import function that may suspend a guest. */
-export const ASYNC_IMPORTS: readonly string[] = [...IO, ...VARIABLES, ...KEY_VALUE, ...SQLITE];
+export const ASYNC_IMPORTS: readonly string[] = [
+  ...IO,
+  ...VARIABLES,
+  ...KEY_VALUE,
+  ...SQLITE,
+  ...REDIS,
+];
 
 /** Every export that may be entered asynchronously. */
 export const ASYNC_EXPORTS: readonly string[] = [

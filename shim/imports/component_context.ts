@@ -46,7 +46,7 @@ export interface OutboundPolicy {
    * Whoever opens the connection calls the returned function once, when it is closed. Without this
    * method there is no limit.
    */
-  openConnection?(kind: "http" | "socket"): (() => void) | undefined;
+  openConnection?(kind: "http" | "socket" | "redis"): (() => void) | undefined;
   /** Whether outbound HTTP keeps connections for the next request; absent means yes. */
   readonly keepsConnections?: boolean;
 }
@@ -101,10 +101,23 @@ export interface SqliteConnection {
 /** A value now, or later. Return the value itself where possible: suspending a guest costs time. */
 export type MaybePromise<T> = T | Promise<T>;
 
+/** A request from one component of an app to another. */
+export interface InternalRequest {
+  readonly method: string;
+  /** `<component>.spin.internal`, as the caller wrote it. */
+  readonly authority: string;
+  readonly pathWithQuery: string;
+  /** Values as strings of code points below 256; repeated names stay apart. */
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: ReadableStream<Uint8Array> | undefined;
+  /** Fires when the caller does not want the response any more. */
+  readonly signal: AbortSignal;
+}
+
 /** Delivers a request of the guest to the app itself or to another component of it. */
 export interface InternalRequests {
   /** Service chaining: the component called `id`, or undefined if there is none with an HTTP trigger. */
-  component(id: string): ((request: Request) => Promise<Response>) | undefined;
+  component(id: string): ((request: InternalRequest) => Promise<Response>) | undefined;
   /** Base URL of the app's own listener, `http://127.0.0.1:3000`. */
   selfUrl(): string;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ComponentContext } from "./component_context.ts";
+import type { ComponentContext, InternalRequest } from "./component_context.ts";
 import { HttpClient } from "./_http_client.ts";
 import type { HttpErrorCode } from "./http_error_code.ts";
 import { toHttpErrorCode } from "./http_error_code.ts";
@@ -218,8 +218,8 @@ async function chain(
   const onAbort = () => abort.abort(new Error("gone", { cause: code("connection-terminated") }));
   request.signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    const url = `http://${target.authority}${path}`;
-    const delivery = deliver(chainedRequest(request, { url, abort }));
+    const { authority } = target;
+    const delivery = deliver(chainedRequest(request, { authority, path, abort }));
     const response = await Promise.race([delivery, rejected(abort.signal)]).catch((error) => {
       // A response that comes too late has no reader; the delivery's own failure is told below.
       delivery.then((late) => late.body?.cancel()).catch(() => {});
@@ -243,23 +243,16 @@ function rejected(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** @throws {HttpErrorCode} if the platform's `Request` refuses the method or the URL. */
 function chainedRequest(
   request: OutboundHttpRequest,
-  options: { url: string; abort: AbortController },
-): Request {
-  const { method, body } = request;
-  const isBodiless = method === "GET" || method === "HEAD";
-  if (isBodiless) body?.cancel().catch(() => {}); // Nobody will read what the guest writes.
-  try {
-    return new Request(options.url, {
-      method,
-      headers: request.headers.map(([name, value]): [string, string] => [name, latin1Text(value)]),
-      signal: options.abort.signal,
-      ...(body && !isBodiless ? { body: body as ReadableStream<Uint8Array<ArrayBuffer>> } : {}),
-    });
-  } catch (error) {
-    if (error instanceof TypeError) throw code("HTTP-request-method-invalid");
-    throw error;
-  }
+  options: { authority: string; path: string; abort: AbortController },
+): InternalRequest {
+  return {
+    method: request.method,
+    authority: options.authority,
+    pathWithQuery: options.path,
+    headers: request.headers.map(([name, value]): [string, string] => [name, latin1Text(value)]),
+    body: request.body,
+    signal: options.abort.signal,
+  };
 }

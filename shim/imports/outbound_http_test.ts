@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { testContext } from "./_context_fixture.ts";
-import type { ComponentContext, OutboundPolicy } from "./component_context.ts";
+import type { ComponentContext, InternalRequest, OutboundPolicy } from "./component_context.ts";
 import { createOutboundHttp, type OutboundHttpRequest } from "./outbound_http.ts";
 
 const OPEN: OutboundPolicy = {
@@ -360,9 +360,10 @@ Deno.test("createOutboundHttp() delivers service chaining without a socket", asy
   const internal = {
     selfUrl: () => "http://127.0.0.1:1",
     component: (id: string) =>
-      id !== "back" ? undefined : async (received: Request) => {
-        seen.push(`${received.method} ${received.url} ${received.headers.get("x-a")}`);
-        return new Response(`got ${await received.text()}`, {
+      id !== "back" ? undefined : async (received: InternalRequest) => {
+        const { method, authority, pathWithQuery, headers, body } = received;
+        seen.push(`${method} ${authority}${pathWithQuery} ${headers.join(" ")}`);
+        return new Response(`got ${await new Response(body as BodyInit).text()}`, {
           status: 201,
           headers: [["set-cookie", "a"], ["set-cookie", "b"]],
         });
@@ -373,13 +374,13 @@ Deno.test("createOutboundHttp() delivers service chaining without a socket", asy
     scheme: "anything",
     authority: "back.spin.internal",
     pathWithQuery: "/x?é",
-    headers: [["x-a", Uint8Array.of(49)]],
+    headers: [["x-a", Uint8Array.of(49)], ["x-a", Uint8Array.of(50)]],
     body: streamOf("a", "b"),
   }, { internal });
   assert.equal(response.status, 201);
   assert.equal(response.body, "got ab");
   assert.deepEqual(response.headers.filter(([name]) => name === "set-cookie").length, 2);
-  assert.deepEqual(seen, ["POST http://back.spin.internal/x?%C3%A9 1"]);
+  assert.deepEqual(seen, ["POST back.spin.internal/x?é x-a,1 x-a,2"]);
   await assert.rejects(send({ authority: "BACK.spin.internal" }, { internal }), {
     tag: "HTTP-request-denied",
   });

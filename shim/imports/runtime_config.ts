@@ -49,6 +49,12 @@ export interface OutboundHttpConfig {
   readonly maxConnections?: number;
 }
 
+/** Settings of outbound Redis. */
+export interface OutboundRedisConfig {
+  /** Connections at once, in each isolate; 0 admits none, undefined has no limit. */
+  readonly maxConnections?: number;
+}
+
 /** The merged configuration: plain data that can be posted to a worker. */
 export interface RuntimeConfig {
   /** Absolute; undefined if nothing is kept. */
@@ -63,6 +69,7 @@ export interface RuntimeConfig {
   readonly variableProviders: readonly VariableProviderConfig[];
   readonly outboundNetworking: OutboundNetworkingConfig;
   readonly outboundHttp: OutboundHttpConfig;
+  readonly outboundRedis?: OutboundRedisConfig;
 }
 
 /** What one file says, before flags and defaults. Paths are absolute; `""` means unset on purpose. */
@@ -80,6 +87,7 @@ export interface ParsedRuntimeConfig {
   readonly variableProviders: readonly VariableProviderConfig[];
   readonly outboundNetworking: OutboundNetworkingConfig;
   readonly outboundHttp: OutboundHttpConfig;
+  readonly outboundRedis?: OutboundRedisConfig;
 }
 
 /** Where {@link loadRuntimeConfig} finds what the text refers to. */
@@ -140,6 +148,7 @@ export function loadRuntimeConfig(
     variableProviders: readVariableProviders(reader, root, options),
     outboundNetworking: readOutboundNetworking(reader, root),
     outboundHttp: readOutboundHttp(reader, root),
+    ...readOutboundRedis(reader, root),
   };
   checkConnectionLimits(reader, root);
   checkUnsupported(reader, root);
@@ -306,9 +315,22 @@ function readOutboundHttp(
   };
 }
 
+function readOutboundRedis(
+  reader: ConfigReader,
+  root: TomlTable,
+): { outboundRedis?: OutboundRedisConfig } {
+  const path = ["outbound_redis"];
+  if (root.outbound_redis === undefined) return {};
+  const table = reader.table(path, root.outbound_redis);
+  if (!table) return {};
+  reader.unknownKeys(path, table, ["max_connections"]);
+  const maxConnections = reader.integer(path, table, "max_connections", 0);
+  return { outboundRedis: maxConnections === undefined ? {} : { maxConnections } };
+}
+
 /** The limits of interfaces this version does not offer: valid in a file, without effect. */
 function checkConnectionLimits(reader: ConfigReader, root: TomlTable): void {
-  for (const key of ["outbound_redis", "outbound_pg", "outbound_mysql", "outbound_mqtt"]) {
+  for (const key of ["outbound_pg", "outbound_mysql", "outbound_mqtt"]) {
     if (root[key] === undefined) continue;
     const table = reader.table([key], root[key]);
     if (!table) continue;

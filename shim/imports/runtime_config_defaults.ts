@@ -94,6 +94,7 @@ export function resolveRuntimeConfig(sources: RuntimeConfigSources): RuntimeConf
     variableProviders: parsed?.variableProviders ?? [],
     outboundNetworking: parsed?.outboundNetworking ?? { blockNetworks: [] },
     outboundHttp: parsed?.outboundHttp ?? { connectionPooling: true },
+    ...(parsed?.outboundRedis ? { outboundRedis: parsed.outboundRedis } : {}),
   };
 }
 
