@@ -63,8 +63,11 @@ function addReset(source: string): string {
     "}",
     "function $clear() {",
     "  const leftovers = [];",
-    ...captures.map((table) => `  ${table}.drainInto(leftovers);`),
-    ...handles.map((table) => `  ${table}.length = 2; ${table}[0] = T_FLAG; ${table}[1] = 0;`),
+    // Most tables are empty most of the time, so each is looked at before it is touched.
+    ...handles.map((table) =>
+      `  if (${table}.length > 2) { ${table}.length = 2; ${table}[0] = T_FLAG; ${table}[1] = 0; }`
+    ),
+    ...captures.map((table) => `  if (${table}.size > 0) ${table}.drainInto(leftovers);`),
     ...counters.map((counter) => `  ${counter} = 0;`),
     ...borrows.map((statement) => `  ${statement}`),
     "  return leftovers;",

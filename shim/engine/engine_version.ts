@@ -8,7 +8,7 @@
 import { ASYNC_EXPORTS, ASYNC_IMPORTS } from "../imports/async_functions.ts";
 
 /** Raise when `prepare.ts`, `bindings.ts` or the rewriting of modules changes its output. */
-const FORMAT = 3;
+const FORMAT = 4;
 /** The binding generator's version, as pinned in `deno.json`. */
 const GENERATOR = "jco-1.10.2";
 

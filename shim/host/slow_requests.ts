@@ -1,18 +1,22 @@
 /**
- * Notices requests that are not done by the next turn of the event loop. Most are, and pay nothing
- * for what only slow ones need: watching their client, sending a body piece by piece.
+ * Notices requests that are not done soon. Most are, and pay nothing for what only slow ones need:
+ * watching their client, sending a body piece by piece.
  *
  * @module
  */
 
-import { setImmediate } from "node:timers";
+/**
+ * Milliseconds until a request counts as slow. One timer serves all requests that begin in the
+ * meantime, since timers cost more than what is put off.
+ */
+const SLOW_MS = 2;
 
 /** The slow requests of one isolate. */
 export class SlowRequests {
   #callbacks: (() => void)[] = [];
   #isArmed = false;
 
-  /** Calls back at the next turn of the event loop. */
+  /** Calls back in a moment. */
   watch(callback: () => void): void {
     this.#callbacks.push(callback);
     if (this.#isArmed) return;
@@ -22,6 +26,6 @@ export class SlowRequests {
       const callbacks = this.#callbacks;
       this.#callbacks = [];
       for (const call of callbacks) call();
-    }, 0);
+    }, SLOW_MS);
   }
 }

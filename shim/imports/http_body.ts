@@ -37,8 +37,8 @@ export class BodyBuffer implements ByteSink {
   #queuedBytes = 0;
   #writtenBytes = 0;
   #state: "open" | "ended" | "failed" | "cancelled" = "open";
-  /** Wakes the guest, which waits for room. */
-  #onRoom: (() => void)[] = [];
+  /** Wakes the guest, which waits for room. One for all waits: a guest may poll without end. */
+  #room: PromiseWithResolvers<void> | undefined;
   /** Wakes the receiver, which waits for bytes. */
   #onBytes: (() => void) | undefined;
 
@@ -58,7 +58,7 @@ export class BodyBuffer implements ByteSink {
 
   capacity(): number {
     if (this.#state !== "open") throw CLOSED;
-    return HIGH_WATER_BYTES - this.#queuedBytes;
+    return Math.max(0, HIGH_WATER_BYTES - this.#queuedBytes);
   }
 
   push(bytes: Uint8Array): void {
@@ -71,10 +71,9 @@ export class BodyBuffer implements ByteSink {
   }
 
   wait(): Promise<unknown> {
-    return new Promise<void>((resolve) => {
-      if (this.#state === "open") this.#onRoom.push(resolve);
-      else resolve();
-    });
+    if (this.#state !== "open") return Promise.resolve();
+    this.#room ??= Promise.withResolvers<void>();
+    return this.#room.promise;
   }
 
   /** The guest finished the body. */
@@ -144,10 +143,8 @@ export class BodyBuffer implements ByteSink {
   }
 
   #wakeGuest(): void {
-    if (this.#onRoom.length === 0) return;
-    const waiting = this.#onRoom;
-    this.#onRoom = [];
-    for (const wake of waiting) wake();
+    this.#room?.resolve();
+    this.#room = undefined;
   }
 }
 

@@ -148,6 +148,10 @@ export class Fields {
   }
 
   #remove(name: string): void {
-    this.#entries = this.#entries.filter((entry) => entry[0] !== name);
+    this.#entries = this.#entries.filter((entry) => {
+      if (entry[0] !== name) return true;
+      this.#bytes -= name.length + entry[1].length;
+      return false;
+    });
   }
 }

@@ -98,6 +98,7 @@ max_payload_size_bytes = 10
       maxTotalConnections: 4,
     },
     outboundHttp: { connectionPooling: true, maxConnections: 6 },
+    outboundRedis: { maxConnections: 1 },
   });
   structuredClone(parsed);
 });

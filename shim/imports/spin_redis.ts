@@ -109,19 +109,23 @@ interface SocketSource {
 /** A session keeps its connection from its first command on, and replaces it when it has broken. */
 function createSession(source: SocketSource): Session {
   let held: RedisSocket | undefined;
+  let connecting: Promise<RedisSocket> | undefined;
   let isStateful = false;
   let isClosed = false;
 
-  async function socket(): Promise<RedisSocket> {
+  function socket(): RedisSocket | Promise<RedisSocket> {
+    if (isClosed) throw other("the connection was closed");
     if (held?.isOpen) return held;
     // A new one would be in another database, or outside of the transaction.
     if (held && isStateful) throw other("the connection was lost, and its state with it");
+    return connecting ??= connect().finally(() => connecting = undefined);
+  }
+
+  async function connect(): Promise<RedisSocket> {
     const taken = await source.take();
-    if (isClosed) {
-      source.giveBack(taken);
-      throw other("the connection was closed");
-    }
-    return held = taken;
+    if (!isClosed) return held = taken;
+    source.giveBack(taken);
+    throw other("the connection was closed");
   }
 
   return {
@@ -138,6 +142,7 @@ function createSession(source: SocketSource): Session {
       if (!held) return;
       if (isStateful) held.close();
       else source.giveBack(held);
+      held = undefined;
     },
   };
 }

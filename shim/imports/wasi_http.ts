@@ -85,7 +85,8 @@ export class IncomingBody {
     );
   }
 
-  static finish(_body: IncomingBody): FutureTrailers {
+  static finish(body: IncomingBody): FutureTrailers {
+    body[Symbol.dispose]();
     return new FutureTrailers();
   }
 
