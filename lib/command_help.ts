@@ -86,9 +86,11 @@ function listOptions(entries: Entry[]): string[] {
 function groupOptions(entries: Entry[]): string[] {
   return [
     ...[...byGroup(entries)].flatMap(([group, options]) => {
-      const names = options.map(([name, option]) => signature(name, option).replaceAll(" ", "\0"));
-      const [first = "", ...rest] = wrap(`${group}: ${names.join("  ")}`, "    ");
-      return [first.trimStart(), ...rest].map((line) => line.replaceAll("\0", " "));
+      const names = options.map(([name, option]) =>
+        `${signature(name, option)} `.replaceAll(" ", "\0")
+      );
+      const [first = "", ...rest] = wrap(`${group}: ${names.join(" ")}`, "    ");
+      return [first.trimStart(), ...rest].map((line) => line.replaceAll("\0", " ").trimEnd());
     }),
     "",
   ];

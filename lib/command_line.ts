@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type ParseArgsConfig, parseArgs } from "node:util";
+import { parseArgs, type ParseArgsConfig } from "node:util";
 import { UsageError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 
@@ -67,8 +67,8 @@ export interface Command<O extends Options> {
   readonly options: O;
   /** Exactly two, without a prompt. */
   readonly examples: readonly [string, string];
-  /** What to do with a word that belongs to no option; returns the hint. Default: refuse it. */
-  readonly strayWord?: (word: string) => UsageError;
+  /** Words that belong to no option are handed to the command. Default: they are refused. */
+  readonly hasWords?: boolean;
   /** From this option on, everything else on the line is kept as it is, in `rest`. */
   readonly restAfter?: string;
 }
@@ -90,6 +90,8 @@ export type ParsedCommandLine<O extends Options> =
     readonly values: OptionValues<O>;
     /** Names of the options that were given, on the line or in the environment. */
     readonly given: ReadonlySet<string>;
+    /** Words that belong to no option; empty without {@link Command.hasWords}. */
+    readonly words: readonly string[];
     /** What followed {@link Command.restAfter}; a leading `--` is removed. */
     readonly rest: readonly string[];
   };
@@ -116,9 +118,9 @@ export function parseCommandLine<O extends Options>(
   if (reading.isHelp) return { kind: "help" };
   reading.readEnvironment(options.environment);
   reading.checkCombinations();
-  const values = reading.values();
+  const values = reading.values<O>();
   reading.throwIfAny();
-  return { kind: "run", values, given: reading.given, rest };
+  return { kind: "run", values, given: reading.given, words: reading.words, rest };
 }
 
 function splitRest(
@@ -171,7 +173,7 @@ class Reading {
   readonly #names = new Map<string, string>();
   readonly #texts = new Map<string, string[]>();
   readonly #problems: string[] = [];
-  #hint: string | undefined;
+  readonly words: string[] = [];
   readonly given = new Set<string>();
   isHelp = false;
 
@@ -201,9 +203,8 @@ class Reading {
   }
 
   #takeWord(word: string): void {
-    const error = this.#command.strayWord?.(word);
-    this.#problems.push(error?.message ?? `Unexpected argument "${word}"`);
-    this.#hint ??= error?.hint;
+    if (this.#command.hasWords) this.words.push(word);
+    else this.#problems.push(`Unexpected argument "${word}"`);
   }
 
   #unknown(rawName: string): void {
@@ -286,7 +287,6 @@ class Reading {
 
   throwIfAny(): void {
     if (this.#problems.length === 0) return;
-    const help = `See "${this.#command.name} --help".`;
-    throw new UsageError(this.#problems.join("\n"), this.#hint ?? help);
+    throw new UsageError(this.#problems.join("\n"), `See "${this.#command.name} --help".`);
   }
 }

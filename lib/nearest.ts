@@ -1,16 +1,16 @@
 /**
- * "Did you mean …?" for words of the command line.
+ * "Did you mean …?" for words that people type: options, keys, names.
  *
  * @module
  */
 
-/** Longer words are compared by their beginning: nobody types a command of this length. */
+/** Longer words are compared by their beginning: nobody types names of this length. */
 const MAX_LENGTH = 64;
 
 /**
  * The candidate that was most likely meant by `word`, or undefined if none is close: at most one
  * edit for words up to five letters, and one more for each further three. Swapping two neighbours
- * is one edit; case does not count. The first of equally close candidates wins.
+ * is one edit; case and the difference between `-` and `_` do not count. The first of equally close candidates wins.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = normalize(word);
@@ -25,8 +25,21 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
+/**
+ * A sentence that offers the nearest candidate, else lists all of them: `did you mean "source"?` or
+ * `expected one of "a", "b"`.
+ */
+export function suggest(word: string, candidates: Iterable<string>): string {
+  const all = [...candidates];
+  const best = nearest(word, all);
+  if (best !== undefined) return `did you mean ${JSON.stringify(best)}?`;
+  return all.length === 0
+    ? "none is defined"
+    : `expected one of ${all.map((name) => JSON.stringify(name)).join(", ")}`;
+}
+
 function normalize(word: string): string {
-  return word.slice(0, MAX_LENGTH).toLowerCase();
+  return word.slice(0, MAX_LENGTH).toLowerCase().replaceAll("_", "-");
 }
 
 /** The least number of letters to insert, remove, replace or swap with their neighbour. */

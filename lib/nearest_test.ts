@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { editDistance, nearest } from "./nearest.ts";
+import { editDistance, nearest, suggest } from "./nearest.ts";
 
 const COMMANDS = ["up", "build", "version", "help"];
 
@@ -39,3 +39,22 @@ for (
     assert.equal(editDistance(right, left), expected);
   });
 }
+
+for (
+  const [word, expected] of [
+    ["sorce", "source"],
+    ["soucre", "source"],
+    ["key-value-store", "key_value_stores"],
+    ["completely_different", undefined],
+  ] as const
+) {
+  Deno.test(`nearest() finds the key ${expected} for ${word}`, () => {
+    assert.equal(nearest(word, ["source", "files", "key_value_stores", "ai_models"]), expected);
+  });
+}
+
+Deno.test("suggest() offers the nearest, or lists everything", () => {
+  assert.equal(suggest("fils", ["files", "env"]), 'did you mean "files"?');
+  assert.equal(suggest("zz", ["a1", "b1"]), 'expected one of "a1", "b1"');
+  assert.equal(suggest("a", []), "none is defined");
+});

@@ -6,7 +6,7 @@
  */
 
 import type { ManifestProblem } from "../../lib/errors.ts";
-import { suggest } from "../loader/_nearest.ts";
+import { suggest } from "../../lib/nearest.ts";
 import {
   describeType,
   isTable,

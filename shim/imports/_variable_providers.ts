@@ -7,7 +7,7 @@
 import { isAbsolute, join } from "node:path";
 import { parseEnv } from "node:util";
 import { errorText } from "../../lib/errors.ts";
-import { suggest } from "../loader/_nearest.ts";
+import { suggest } from "../../lib/nearest.ts";
 import type { TomlTable } from "../loader/toml_document.ts";
 import type { ConfigReader } from "./_config_reader.ts";
 

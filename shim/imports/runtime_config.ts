@@ -10,7 +10,7 @@
 
 import { isAbsolute, join } from "node:path";
 import { ManifestError } from "../../lib/errors.ts";
-import { nearest, suggest } from "../loader/_nearest.ts";
+import { nearest, suggest } from "../../lib/nearest.ts";
 import { parseTomlDocument, type TomlTable, type TomlValue } from "../loader/toml_document.ts";
 import { type ConfigReader, createConfigReader, formatPath } from "./_config_reader.ts";
 import { createBlockedNetworks } from "./ip_networks.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { nearest, suggest } from "./_nearest.ts";
+import { nearest, suggest } from "../../lib/nearest.ts";
 import { isBlankEntry, parseAllowedHost, serviceChainingTarget } from "./allowed_hosts.ts";
 import { validateHttpGlobals, validateHttpTrigger } from "./http_trigger.ts";
 import { checkKebabId, checkLabel, parseDependencyPackage } from "./identifiers.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { suggest } from "./_nearest.ts";
+import { suggest } from "../../lib/nearest.ts";
 import type { Json, JsonObject } from "./locked_app.ts";
 import type { KeyPath } from "./toml_positions.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { suggest } from "./_nearest.ts";
+import { suggest } from "../../lib/nearest.ts";
 import type { JsonObject } from "./locked_app.ts";
 import type { ManifestReport } from "./manifest_report.ts";
 import {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { suggest } from "./_nearest.ts";
+import { suggest } from "../../lib/nearest.ts";
 import {
   checkDependencyName,
   checkKebabId,

@@ -6,7 +6,7 @@
  */
 
 import { TerminalError } from "../../lib/errors.ts";
-import { suggest } from "./_nearest.ts";
+import { suggest } from "../../lib/nearest.ts";
 import { checkKebabId } from "./identifiers.ts";
 import type { JsonObject } from "./locked_app.ts";
 import type {

@@ -5,7 +5,7 @@
  */
 
 import { TerminalError } from "../../lib/errors.ts";
-import { suggest } from "./_nearest.ts";
+import { suggest } from "../../lib/nearest.ts";
 import { serviceChainingTarget } from "./allowed_hosts.ts";
 import type { Json, LockedApp } from "./locked_app.ts";
 
