@@ -1,0 +1,112 @@
+/**
+ * `deno task bundle`: the program as a directory that runs wherever Deno does, without network and
+ * without this source tree:
+ *
+ * ```
+ * dist/spinkube                  launcher
+ * dist/containerd-shim-spin-v2   launcher, in the mode that containerd wants
+ * dist/app/                      main module, one chunk per mode, the binding generator's Wasm
+ * dist/lib/                      WASI adapters, where the binding generator looks for them
+ * ```
+ *
+ * The directory may be moved. Deno is taken from `SPINKUBE_DENO`, from the directory itself, or from
+ * the `PATH`.
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { preview1AdapterReactorPath } from "@bytecodealliance/jco";
+import { DENO_FLAGS } from "../../lib/self_command.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Launcher → the words it puts before the user's. */
+const LAUNCHERS: Readonly<Record<string, string>> = {
+  "spinkube": "",
+  "containerd-shim-spin-v2": " shim",
+};
+
+/**
+ * Builds the bundle. An older one in its place is replaced when the new one is complete.
+ * @throws {Error} if `deno bundle` fails, with what it said.
+ */
+export async function buildBundle(outDir: string): Promise<void> {
+  const parent = dirname(outDir);
+  await Deno.mkdir(parent, { recursive: true });
+  const unfinished = await Deno.makeTempDir({ dir: parent, prefix: ".bundle-" });
+  try {
+    await bundleModules(join(unfinished, "app"));
+    await copyWasm(unfinished);
+    for (const [name, mode] of Object.entries(LAUNCHERS)) {
+      await Deno.writeTextFile(join(unfinished, name), launcher(mode), { mode: 0o755 });
+    }
+    await Deno.chmod(unfinished, 0o755);
+    await removeIfThere(outDir);
+    await Deno.rename(unfinished, outDir);
+  } finally {
+    await removeIfThere(unfinished);
+  }
+}
+
+/**
+ * Not minified: the minifier puts the value of a `using` declaration in the place where it is used
+ * and forgets to dispose it. Stack traces stay readable as well; the size matters little.
+ */
+async function bundleModules(outDir: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "bundle",
+      "--quiet",
+      "--platform=deno",
+      "--code-splitting",
+      `--outdir=${outDir}`,
+      "main.ts",
+    ],
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (!success) throw new Error(`Cannot bundle: ${new TextDecoder().decode(stderr).trim()}`);
+}
+
+/** The generator finds its Wasm relative to the module it is in, which is a chunk now. */
+async function copyWasm(directory: string): Promise<void> {
+  const adapter = fileURLToPath(preview1AdapterReactorPath());
+  const adapters = dirname(adapter);
+  await Deno.mkdir(join(directory, "lib"));
+  await Deno.copyFile(adapter, join(directory, "lib", "wasi_snapshot_preview1.reactor.wasm"));
+  const objects = join(adapters, "..", "obj");
+  for await (const { name } of Deno.readDir(objects)) {
+    if (!name.endsWith(".wasm")) continue;
+    await Deno.copyFile(join(objects, name), join(directory, "app", name));
+  }
+}
+
+/** A script may stand in for a binary everywhere, containerd's shim included. */
+function launcher(mode: string): string {
+  return `#!/bin/sh
+here=$(dirname -- "$(readlink -f -- "$0")")
+deno=\${SPINKUBE_DENO:-}
+if [ -z "$deno" ]; then
+  if [ -x "$here/deno" ]; then deno=$here/deno; else deno=deno; fi
+fi
+exec "$deno" run --no-config ${DENO_FLAGS.join(" ")} "$here/app/main.js"${mode} "$@"
+`;
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+if (import.meta.main) {
+  const outDir = join(ROOT, "dist");
+  await buildBundle(outDir);
+  console.error("The bundle is in dist/. Start it with dist/spinkube.");
+}

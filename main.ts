@@ -1,0 +1,151 @@
+/**
+ * The program: picks a mode, loads that mode and nothing else, and turns what it throws into an
+ * exit code.
+ *
+ * The serving host starts this file again in each of its workers (see `shim/host/workers.ts`).
+ *
+ * @module
+ */
+
+import { TerminalError, UsageError } from "./lib/errors.ts";
+
+/** The version that `version` prints. */
+const VERSION = "0.1.0";
+
+/** Name under which containerd starts the program. */
+const SHIM_NAME = "containerd-shim-spin-v2";
+
+const HELP = `Runs Spin apps: serverless WebAssembly, in one program.
+
+Usage: spinkube COMMAND [OPTIONS]
+
+Commands:
+  up        Serve an app on this machine
+  build     Run the build commands of an app
+  version   Print the version
+  help      Print all about a command: spinkube help up
+
+Every command prints its options with --help.
+
+Examples:
+  spinkube up
+  spinkube build --up --listen 127.0.0.1:8080`;
+
+const COMMANDS: readonly string[] = ["up", "build", "version", "help"];
+
+/** Words of the program's later versions, so that they are not taken for typing mistakes. */
+const LATER: readonly string[] = [
+  "completion",
+  "controller",
+  "deploy",
+  "doctor",
+  "installer",
+  "kube",
+  "registry",
+  "scaffold",
+  "shim",
+  "watch",
+];
+
+/** @returns The exit code. */
+async function runMode(args: readonly string[]): Promise<number> {
+  const [word, ...rest] = args;
+  switch (word) {
+    case "up":
+    case "u": {
+      const { runUp } = await import("./shim/local/up_main.ts");
+      return await runUp(rest);
+    }
+    case "build":
+    case "b": {
+      const { runBuild } = await import("./shim/local/build_main.ts");
+      return await runBuild(rest);
+    }
+    case "prepare": {
+      const { runPrepare } = await import("./shim/engine/prepare_main.ts");
+      await runPrepare(rest);
+      return Number(Deno.exitCode);
+    }
+    case "version":
+    case "--version":
+    case "-V":
+      console.log(`spinkube ${VERSION}`);
+      return 0;
+    case "help":
+      console.log(await helpFor(rest[0]));
+      return 0;
+    case undefined:
+    case "--help":
+    case "-h":
+      console.log(HELP);
+      return 0;
+    default:
+      throw await unknownWord(word);
+  }
+}
+
+async function helpFor(command: string | undefined): Promise<string> {
+  if (command === undefined) return HELP;
+  const { formatFullHelp } = await import("./lib/command_help.ts");
+  if (command === "up") return formatFullHelp((await import("./shim/local/up_options.ts")).UP);
+  if (command === "build") return formatFullHelp((await import("./shim/local/build.ts")).BUILD);
+  if (COMMANDS.includes(command)) return HELP;
+  throw await unknownWord(command);
+}
+
+async function unknownWord(word: string): Promise<UsageError> {
+  if (LATER.includes(word)) {
+    return new UsageError(`"${word}" is not in this version`, 'See "spinkube --help".');
+  }
+  const { nearest } = await import("./lib/nearest.ts");
+  const isOption = word.startsWith("-");
+  const best = nearest(word.replace(/^-+/, ""), isOption ? ["help", "version"] : COMMANDS);
+  return new UsageError(
+    `Unknown ${isOption ? "option" : "command"} "${word}"`,
+    best === undefined
+      ? 'See "spinkube --help".'
+      : `Did you mean "spinkube ${isOption ? "--" : ""}${best}"?`,
+  );
+}
+
+/** Prints what went wrong. @returns The exit code. */
+function reportFailure(error: unknown): number {
+  if (error instanceof UsageError) {
+    console.error(`Error: ${error.message}`);
+    if (error.hint !== undefined) console.error(error.hint);
+    return 2;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(`Error: ${message}`);
+  if (error instanceof TerminalError) return 1;
+  if (error instanceof Error && Deno.env.get("SPINKUBE_DEBUG")) console.error(error.stack);
+  else console.error("Set SPINKUBE_DEBUG=1 to see where this comes from.");
+  return 1;
+}
+
+/** The name a compiled program was started under; other forms name the mode in their launcher. */
+function startedAs(): string | undefined {
+  if (!Deno.build.standalone || Deno.build.os !== "linux") return undefined;
+  // Deno follows links when asked for its path; the kernel keeps the words as they were given.
+  const [program = ""] = Deno.readTextFileSync("/proc/self/cmdline").split("\0", 1);
+  return program.slice(program.lastIndexOf("/") + 1);
+}
+
+async function main(): Promise<void> {
+  let code: number;
+  try {
+    const args = startedAs() === SHIM_NAME ? ["shim", ...Deno.args] : Deno.args;
+    code = await runMode(args);
+  } catch (error) {
+    code = reportFailure(error);
+  }
+  Deno.exit(code);
+}
+
+// Deno gives the global object of workers this tag; asking costs the main thread nothing.
+if (Object.prototype.toString.call(globalThis) === "[object DedicatedWorkerGlobalScope]") {
+  const { runWorker } = await import("./shim/host/worker_main.ts");
+  await runWorker();
+} else {
+  await main();
+}

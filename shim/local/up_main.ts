@@ -1,0 +1,205 @@
+/**
+ * The mode `up`: serves an app of this machine.
+ *
+ * @module
+ */
+
+import { join, resolve } from "node:path";
+import { formatHelp } from "../../lib/command_help.ts";
+import { parseCommandLine } from "../../lib/command_line.ts";
+import { TerminalError, UsageError } from "../../lib/errors.ts";
+import { applyInitialData } from "../host/initial_data.ts";
+import { runHost } from "../host/mod.ts";
+import {
+  checkStores,
+  createTemporaryStores,
+  describeRuntimeConfig,
+} from "../imports/runtime_config_defaults.ts";
+import { type AppSource, findAppSource, loadApp, type LockedApp } from "../loader/mod.ts";
+import { buildApp } from "./build.ts";
+import { userCacheDir } from "./cache_dir.ts";
+import { describeStaleBuild } from "./last_build.ts";
+import { type StopSignals, watchStopSignals } from "./stop_signals.ts";
+import { hostOptionsFor, readInputs, runtimeConfigFor, type UpInputs } from "./up_host.ts";
+import { IGNORED_OPTIONS, UP, type UpValues } from "./up_options.ts";
+
+/**
+ * Runs `up` with the arguments that follow it, until the process is told to stop.
+ * @returns The exit code: 0, or 130 after Ctrl-C.
+ */
+export async function runUp(args: readonly string[]): Promise<number> {
+  const parsed = parseCommandLine(UP, args, { environment: (name) => Deno.env.get(name) });
+  if (parsed.kind === "help") {
+    console.log(formatHelp(UP));
+    return 0;
+  }
+  const { values, given, words } = parsed;
+  for (const [name, reason] of Object.entries(IGNORED_OPTIONS)) {
+    if (given.has(name)) report(`Note: --${name} has no effect: it ${reason}.`);
+  }
+  using stop = watchStopSignals();
+  try {
+    const source = await chooseApp(values, words);
+    const inputs = await readInputs(values, Deno.cwd());
+    await serve({ source, values, inputs }, stop);
+  } catch (error) {
+    // Ctrl-C reaches the processes that build and prepare as well: their end is no failure.
+    if (!stop.signal.aborted) throw error;
+  }
+  return stop.exitCode();
+}
+
+async function serve(
+  { source, values, inputs }: { source: AppSource; values: UpValues; inputs: UpInputs },
+  stop: StopSignals,
+): Promise<void> {
+  const cwd = Deno.cwd();
+  await using workingDir = await openWorkingDir(values.temp);
+  await using temporary = createTemporaryStores();
+  const cacheDir = values["cache-dir"] ?? defaultCacheDir() ?? join(workingDir.path, "cache");
+  await build({ source, values }, cwd);
+  if (stop.signal.aborted) return;
+  const profile = values.profile === undefined ? {} : { profile: values.profile };
+  const { app, appDir, warnings } = await loadApp(source, {
+    workingDir: workingDir.path,
+    cacheDir: resolve(cwd, cacheDir),
+    cwd,
+    directMounts: values["direct-mounts"],
+    environment: Object.fromEntries(values.env),
+    componentIds: values["component-id"],
+    ...profile,
+  });
+  for (const warning of warnings) report(`Warning: ${warning}`);
+  const stale = appDir === undefined ? undefined : await describeStaleBuild(appDir, values.profile);
+  if (stale !== undefined) report(`Warning: ${stale}`);
+  await writeLock(app, workingDir.path);
+  const runtimeConfig = runtimeConfigFor({ values, inputs }, { cwd, appDir, temporary });
+  checkStores(app, runtimeConfig);
+  const parsedConfig = inputs.runtimeConfigFile;
+  const summary = describeRuntimeConfig({
+    app,
+    config: runtimeConfig,
+    ...(parsedConfig === undefined ? {} : { parsed: parsedConfig }),
+  });
+  for (const line of summary) report(line);
+  await applyInitialData(inputs.initialData, runtimeConfig);
+  const options = hostOptionsFor({ values, inputs }, {
+    runtimeConfig,
+    cacheDir: resolve(cwd, cacheDir),
+    isTerminal: Deno.stderr.isTerminal(),
+  });
+  await runHost(app, options, stop.signal);
+}
+
+/** @throws {UsageError | TerminalError} if there is no app, or words that belong to no option. */
+async function chooseApp(values: UpValues, words: readonly string[]): Promise<AppSource> {
+  const reference = values["from-registry"];
+  if (reference !== undefined) {
+    throw new TerminalError(
+      "RegistrySource",
+      `Cannot load '${reference}': this version does not load apps from registries yet. Give the ` +
+        "path of a spin.toml, a directory or a .wasm file with --from",
+    );
+  }
+  const fallback = enterInvocationDir(values["default-app"]);
+  const cwd = Deno.cwd();
+  const file = values["from-file"];
+  // An absolute path is never taken for the name of an app in a registry.
+  const from = file === undefined ? values.from : resolve(cwd, file);
+  const source = await findApp({ from, fallback, word: words[0] }, cwd);
+  if (words.length === 0) return source;
+  throw new UsageError(
+    words.map((word) => `Unexpected argument "${word}"`).join("\n"),
+    `Did you mean \`spinkube up -f ${words[0]}\`?`,
+  );
+}
+
+/**
+ * `deno task` runs in the directory of `deno.json`; everything the user types is meant relative to
+ * the directory where they typed it.
+ * @returns The default app's absolute path.
+ */
+function enterInvocationDir(defaultApp: string | undefined): string | undefined {
+  if (defaultApp === undefined) return undefined;
+  const path = resolve(defaultApp);
+  const invokedIn = Deno.env.get("INIT_CWD");
+  if (invokedIn) Deno.chdir(invokedIn);
+  return path;
+}
+
+async function findApp(
+  { from, fallback, word }: {
+    from: string | undefined;
+    fallback: string | undefined;
+    word: string | undefined;
+  },
+  cwd: string,
+): Promise<AppSource> {
+  try {
+    const source = await findAppSource(from, cwd);
+    const isElsewhere = from === undefined && source.path !== join(cwd, "spin.toml");
+    if (isElsewhere) {
+      report(
+        `No 'spin.toml' in current directory. Using 'spin.toml' from parent directory ` +
+          `(${source.path})`,
+      );
+    }
+    return source;
+  } catch (error) {
+    const isDefault = from === undefined && error instanceof TerminalError &&
+      error.reason === "AppNotFound";
+    if (!isDefault) throw error;
+    if (word !== undefined) {
+      throw new UsageError(
+        `Default file 'spin.toml' not found. Did you mean \`spin up -f ${word}\`?`,
+      );
+    }
+    if (fallback === undefined) throw error;
+    report("No 'spin.toml' in current directory. Serving the sample app.");
+    return await findAppSource(fallback, cwd);
+  }
+}
+
+async function build(
+  { source, values }: { source: AppSource; values: UpValues },
+  cwd: string,
+): Promise<void> {
+  if (!values.build || source.kind !== "manifest") return;
+  await buildApp(source, {
+    cwd,
+    componentIds: values["component-id"],
+    isStdoutReserved: values.format === "json",
+    report,
+    ...(values.profile === undefined ? {} : { profile: values.profile }),
+  });
+}
+
+/** The directory that `--temp` names, which stays, or one that is removed at the end. */
+async function openWorkingDir(
+  chosen: string | undefined,
+): Promise<AsyncDisposable & { readonly path: string }> {
+  if (chosen !== undefined) {
+    const path = resolve(chosen);
+    await Deno.mkdir(path, { recursive: true });
+    return { path, async [Symbol.asyncDispose]() {} };
+  }
+  const path = await Deno.makeTempDir({ prefix: "spinup-" });
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await Deno.remove(path, { recursive: true });
+    },
+  };
+}
+
+async function writeLock(app: LockedApp, directory: string): Promise<void> {
+  await Deno.writeTextFile(join(directory, "spin.lock"), `${JSON.stringify(app, null, 2)}\n`);
+}
+
+function defaultCacheDir(): string | undefined {
+  return userCacheDir({ os: Deno.build.os, environment: (name) => Deno.env.get(name) });
+}
+
+function report(line: string): void {
+  console.error(line);
+}

@@ -1,0 +1,346 @@
+/**
+ * The options of `up`: Spin's own, and a few of this program.
+ *
+ * @module
+ */
+
+import { defineCommand, type OptionValues } from "../../lib/command_line.ts";
+import { parseDuration } from "../../lib/duration.ts";
+import { parseListenAddress } from "./listen_address.ts";
+
+/** Smallest buffer that Spin accepts. */
+const MIN_HTTP1_BUFFER = 8192;
+
+const APP = {
+  from: {
+    kind: "value",
+    short: "f",
+    value: "APP",
+    help:
+      "Manifest, its directory, or a .wasm or .wat file; without it spin.toml is searched for " +
+      "in this directory and above",
+    conflicts: ["from-file", "from-registry"],
+    group: "App",
+  },
+  "from-file": {
+    kind: "value",
+    aliases: ["file"],
+    value: "FILE",
+    help: "Like --from, for files only",
+    conflicts: ["from-registry"],
+    hidden: true,
+  },
+  "from-registry": {
+    kind: "value",
+    value: "REFERENCE",
+    help: "App in a registry",
+    hidden: true,
+  },
+  "default-app": {
+    kind: "value",
+    value: "APP",
+    help: "Served if there is no app in the directory where the task was started",
+    hidden: true,
+  },
+  "component-id": {
+    kind: "list",
+    short: "c",
+    value: "ID",
+    help: "Serve this component only",
+    group: "App",
+  },
+  profile: { kind: "value", value: "NAME", help: "Build profile of the manifest", group: "App" },
+  build: {
+    kind: "boolean",
+    env: "SPIN_ALWAYS_BUILD",
+    help: "Build the app first; has no effect on a bare Wasm file",
+    group: "App",
+  },
+  env: {
+    kind: "list",
+    short: "e",
+    value: "K=V",
+    help: "Add to the environment of every component",
+    parse: parseEnvironmentFlag,
+    group: "App",
+  },
+  variable: {
+    kind: "list",
+    value: "K=V",
+    help: "Set an app variable: k=v, k=@file, @file.json or @file.toml; wins over all providers",
+    group: "App",
+  },
+} as const;
+
+const HTTP = {
+  listen: {
+    kind: "value",
+    value: "ADDR",
+    env: "SPIN_HTTP_LISTEN_ADDR",
+    default: "127.0.0.1:3000",
+    help: "Address and port to listen on",
+    parse: parseListenAddress,
+    group: "HTTP",
+  },
+  "find-free-port": {
+    kind: "boolean",
+    help: "If the port is taken, try the next ones, ten in all",
+    group: "HTTP",
+  },
+  "tls-cert": {
+    kind: "value",
+    value: "FILE",
+    env: "SPIN_TLS_CERT",
+    help: "Serve HTTPS with this PEM certificate chain",
+    requires: ["tls-key"],
+    group: "HTTP",
+  },
+  "tls-key": {
+    kind: "value",
+    value: "FILE",
+    env: "SPIN_TLS_KEY",
+    help: "Private key (PEM) of the certificate",
+    requires: ["tls-cert"],
+    group: "HTTP",
+  },
+  format: {
+    kind: "value",
+    value: "plain|json",
+    default: "plain",
+    help: "How the routes are listed on stdout",
+    parse: parseFormat,
+    group: "HTTP",
+  },
+} as const;
+
+const DATA = {
+  "runtime-config-file": {
+    kind: "value",
+    value: "FILE",
+    env: "RUNTIME_CONFIG_FILE",
+    help: "Stores, variable providers and networks, as TOML",
+    group: "Data",
+  },
+  "state-dir": {
+    kind: "value",
+    value: "DIR",
+    isEmptyAllowed: true,
+    default: ".spin beside the manifest",
+    help: "Where stores and logs are kept; an empty value keeps nothing",
+    group: "Data",
+  },
+  "key-value": {
+    kind: "list",
+    value: "K=V",
+    help: "Set a key of the default key-value store before the start",
+    group: "Data",
+  },
+  sqlite: {
+    kind: "list",
+    value: "SQL",
+    help: "Run a statement, or @file or @file:label, on a database before the start",
+    group: "Data",
+  },
+  temp: {
+    kind: "value",
+    aliases: ["tmp"],
+    value: "DIR",
+    help: "Keep copies of files here; without it, in a temporary directory that is removed",
+    group: "Data",
+  },
+  "cache-dir": {
+    kind: "value",
+    value: "DIR",
+    help: "Where prepared components and downloads are kept",
+    group: "Data",
+  },
+  "direct-mounts": {
+    kind: "boolean",
+    help: "Mount directories themselves instead of copies",
+    group: "Data",
+  },
+  "allow-transient-write": {
+    kind: "boolean",
+    help: "Let components write to their files",
+    group: "Data",
+  },
+} as const;
+
+const OUTPUT = {
+  "log-dir": {
+    kind: "value",
+    short: "L",
+    value: "DIR",
+    env: "SPIN_LOG_DIR",
+    isEmptyAllowed: true,
+    default: "logs in the state directory",
+    help: "Where output of components is kept; an empty value keeps none",
+    group: "Output",
+  },
+  follow: {
+    kind: "list",
+    value: "ID",
+    help: "Show output of this component only",
+    conflicts: ["quiet"],
+    group: "Output",
+  },
+  quiet: {
+    kind: "boolean",
+    short: "q",
+    aliases: ["sh", "shush"],
+    help: "Show no output of components",
+    group: "Output",
+  },
+  "truncate-logs": { kind: "boolean", help: "Empty the log files first", group: "Output" },
+} as const;
+
+const LIMITS = {
+  workers: {
+    kind: "value",
+    value: "N",
+    default: "one per CPU that the process may use",
+    help: "Isolates that serve in parallel",
+    parse: parseCount,
+    group: "Limits",
+  },
+  "max-instance-memory": {
+    kind: "value",
+    value: "BYTES",
+    env: "SPIN_MAX_INSTANCE_MEMORY",
+    help: "Linear memory one instance may have",
+    parse: parseCount,
+    group: "Limits",
+  },
+  "cpu-limit": {
+    kind: "value",
+    value: "TIME",
+    default: "10s",
+    help: "CPU time one request may use; 0 for no limit",
+    parse: parseDuration,
+    group: "Limits",
+  },
+  "grace-period": {
+    kind: "value",
+    value: "TIME",
+    default: "30s",
+    help: "Time that requests get to end when the host is told to stop",
+    parse: parseDuration,
+    group: "Limits",
+  },
+} as const;
+
+/** Options that are checked but change nothing here. `up` says so once per option. */
+const IGNORED = {
+  insecure: { kind: "boolean", short: "k", help: "Plain HTTP to the registry", hidden: true },
+  cache: { kind: "value", value: "FILE", help: "Cache of Wasmtime", hidden: true },
+  "disable-cache": { kind: "boolean", help: "Cache of Wasmtime", hidden: true },
+  "disable-pooling": { kind: "boolean", help: "Allocator of Wasmtime", hidden: true },
+  "debug-info": { kind: "boolean", help: "Debug information of Wasmtime", hidden: true },
+  "experimental-wasi-otel": { kind: "boolean", help: "Offer wasi:otel", hidden: true },
+  "http1-max-buf-size": {
+    kind: "value",
+    value: "BYTES",
+    env: "SPIN_HTTP1_MAX_BUF_SIZE",
+    help: "Read buffer of HTTP/1 connections",
+    parse: parseHttp1Buffer,
+    hidden: true,
+  },
+  "max-instance-reuse-count": {
+    kind: "value",
+    value: "RANGE",
+    help: "Requests one instance serves",
+    parse: (text: string) => parseRange(text, parseCount),
+    hidden: true,
+  },
+  "max-instance-concurrent-reuse-count": {
+    kind: "value",
+    value: "RANGE",
+    help: "Requests one instance serves at once",
+    parse: (text: string) => parseRange(text, parseCount),
+    hidden: true,
+  },
+  "request-timeout": {
+    kind: "value",
+    value: "RANGE",
+    help: "Time one request may take",
+    parse: (text: string) => parseRange(text, parseDuration),
+    hidden: true,
+  },
+  "idle-instance-timeout": {
+    kind: "value",
+    value: "RANGE",
+    help: "Time an idle instance is kept",
+    parse: (text: string) => parseRange(text, parseDuration),
+    hidden: true,
+  },
+} as const;
+
+const WASMTIME = "belongs to Wasmtime, which is not used here";
+const WASI_03 = "is for WASI 0.3 components, which this version does not run";
+
+/** Why an option of {@link UP} that is accepted has no effect. */
+export const IGNORED_OPTIONS: Readonly<Record<keyof typeof IGNORED, string>> = {
+  insecure: "is for registries, from which this version does not load apps",
+  cache: WASMTIME,
+  "disable-cache": WASMTIME,
+  "disable-pooling": WASMTIME,
+  "debug-info": WASMTIME,
+  "experimental-wasi-otel": "offers an interface that this version does not have",
+  "http1-max-buf-size": "has no counterpart: Deno's HTTP server sizes its buffers itself",
+  "max-instance-reuse-count": WASI_03,
+  "max-instance-concurrent-reuse-count": WASI_03,
+  "request-timeout": WASI_03,
+  "idle-instance-timeout": WASI_03,
+};
+
+/** The command `up`. */
+export const UP = defineCommand({
+  name: "spinkube up",
+  summary: "Serves a Spin app on this machine until it is stopped.",
+  usage: "[OPTIONS]",
+  options: { ...APP, ...HTTP, ...DATA, ...OUTPUT, ...LIMITS, ...IGNORED },
+  examples: [
+    "spinkube up --build",
+    "spinkube up -f ./app --listen 127.0.0.1:8080 --variable greeting=Hello",
+  ],
+  hasWords: true,
+});
+
+/** What the user gave to `up`. */
+export type UpValues = OptionValues<typeof UP.options>;
+
+function parseEnvironmentFlag(text: string): [string, string] {
+  const separator = text.indexOf("=");
+  if (separator < 0) {
+    throw new SyntaxError("Environment variable must be of the form `key=value`");
+  }
+  return [text.slice(0, separator), text.slice(separator + 1)];
+}
+
+function parseFormat(text: string): "plain" | "json" {
+  if (text === "plain" || text === "json") return text;
+  throw new SyntaxError('give "plain" or "json"');
+}
+
+function parseCount(text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new SyntaxError("give a whole number from 1 on");
+}
+
+function parseHttp1Buffer(text: string): number {
+  const bytes = parseCount(text);
+  if (bytes >= MIN_HTTP1_BUFFER) return bytes;
+  throw new SyntaxError(`give at least ${MIN_HTTP1_BUFFER}`);
+}
+
+/** `A`, or `A..B` with B excluded. */
+function parseRange(text: string, parse: (text: string) => number): [from: number, to: number] {
+  const [first = "", second, ...others] = text.split("..");
+  const from = parse(first);
+  const to = second === undefined ? from : parse(second);
+  if (others.length > 0 || (second !== undefined && to <= from)) {
+    throw new SyntaxError("give a value, or a range A..B in which B is the greater one");
+  }
+  return [from, to];
+}
