@@ -27,7 +27,8 @@ export class BindingShapeError extends Error {
  * - calls from JavaScript into the guest's allocator go through `imports.$host.guard`, because a
  *   guest cannot be suspended with JavaScript on its stack.
  * - resource objects are kept in `imports.$host.CaptureTable` instead of `Map`;
- * - exports are made suspendable by `imports.$host.suspendable`.
+ * - exports are made suspendable by `imports.$host.suspendable`, and imports that suspend by
+ *   `imports.$host.suspending`.
  *
  * @throws {BindingShapeError} if the text is not as the pinned generator writes it.
  */
@@ -47,8 +48,11 @@ function guardReentrantCalls(source: string): string {
   );
   const start = guarded.indexOf("\n", guarded.indexOf(header));
   return guarded.slice(0, start + 1) +
-    "  const { guard: $guard, suspendable: $suspendable, CaptureTable: $Table } = imports.$host;\n" +
-    guarded.slice(start + 1).replaceAll("WebAssembly.promising(", "$suspendable(");
+    "  const { guard: $guard, suspendable: $suspendable, suspending: $suspending, " +
+    "CaptureTable: $Table } = imports.$host;\n" +
+    guarded.slice(start + 1)
+      .replaceAll("WebAssembly.promising(", "$suspendable(")
+      .replaceAll("new WebAssembly.Suspending(", "$suspending(");
 }
 
 function addReset(source: string): string {

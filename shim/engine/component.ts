@@ -8,6 +8,7 @@ import { toFileUrl } from "./_file_url.ts";
 import { ARTIFACT_FILES, type ArtifactManifest } from "./artifact.ts";
 import { CaptureTable } from "./capture_table.ts";
 import { suspendable } from "./coroutine.ts";
+import { GuestWaits } from "./guest_waits.ts";
 import type { LinkedImports } from "./link.ts";
 import { StartRecorder } from "./start_constants.ts";
 import { Preemption, type TurnQueue } from "./preemption.ts";
@@ -84,10 +85,13 @@ export interface ComponentInstance {
   /**
    * Empties the handle tables and disposes what the guest left in them: streams are cancelled,
    * timers stopped, connections closed.
+   * @returns false if something could not be let go of; the instance must then not be used again.
    */
-  disposeResources(): void;
+  disposeResources(): boolean;
   /** After {@link disposeResources}: puts the handle tables back as they were after the start. */
   restoreResources(): void;
+  /** Ends the guest wherever it waits, so that its stack and memory can be collected. */
+  abandon(): void;
 }
 
 /** A component that can be instantiated. */
@@ -135,13 +139,15 @@ async function instantiate(
   options: { modules: CompiledModules; imports: LinkedImports; shared: EngineShared },
 ): Promise<ComponentInstance> {
   const preemption = new Preemption(options.shared);
+  const waits = new GuestWaits();
   const recorder = new StartRecorder(options.imports);
   const memories: WebAssembly.Memory[] = [];
   const globals: WebAssembly.Global[] = [];
   const host = {
     CaptureTable,
     guard: preemption.guard.bind(preemption),
-    suspendable: (fn: unknown) => suspendable(fn, options.shared.coroutine),
+    suspendable: (fn: unknown) => suspendable(fn, { helper: options.shared.coroutine, waits }),
+    suspending: waits.suspending.bind(waits),
   };
   const exports = await bindings.instantiate(
     (name) => options.modules.get(name)!,
@@ -165,11 +171,19 @@ async function instantiate(
     globals,
     disposeResources: () => disposeAll(exports.$clear()),
     restoreResources: () => exports.$restore(saved, (resource) => recorder.renew(resource)),
+    abandon: () => waits.abandon(),
   };
 }
 
-function disposeAll(resources: unknown[]): void {
+function disposeAll(resources: unknown[]): boolean {
+  let isClean = true;
   for (const resource of resources) {
-    (resource as Partial<Disposable>)[Symbol.dispose]?.();
+    try {
+      (resource as Partial<Disposable>)[Symbol.dispose]?.();
+    } catch {
+      // There is nobody left to tell: the guest has returned. The others are still let go of.
+      isClean = false;
+    }
   }
+  return isClean;
 }

@@ -6,6 +6,8 @@
  * @module
  */
 
+import type { GuestWaits } from "./guest_waits.ts";
+
 /**
  * ```wat
  * (import "h" "n" (func $next (result i32)))      ;; suspends until there is a request
@@ -44,9 +46,12 @@ export type SuspendableExport = (...args: unknown[]) => Promise<unknown>;
  * Makes an export suspendable. Those of the form `(param i32 i32)`, which HTTP handlers have, share
  * one stack for all calls; after a trap the export must not be called again.
  */
-export function suspendable(fn: unknown, helper: WebAssembly.Module): SuspendableExport {
+export function suspendable(
+  fn: unknown,
+  { helper, waits }: { helper: WebAssembly.Module; waits: GuestWaits },
+): SuspendableExport {
   try {
-    const coroutine = new Coroutine(fn as WebAssembly.ImportValue, helper);
+    const coroutine = new Coroutine(fn as WebAssembly.ImportValue, { helper, waits });
     return (first, second) => coroutine.call(first as number, second as number);
   } catch (error) {
     if (error instanceof WebAssembly.LinkError) return promising(fn);
@@ -57,12 +62,17 @@ export function suspendable(fn: unknown, helper: WebAssembly.Module): Suspendabl
 class Coroutine {
   readonly #run: () => Promise<unknown>;
   readonly #second: WebAssembly.Global;
+  readonly #waits: GuestWaits;
   #isStarted = false;
   #wake!: (first: number) => void;
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
 
-  constructor(fn: WebAssembly.ImportValue, helper: WebAssembly.Module) {
+  constructor(
+    fn: WebAssembly.ImportValue,
+    { helper, waits }: { helper: WebAssembly.Module; waits: GuestWaits },
+  ) {
+    this.#waits = waits;
     const { exports } = new WebAssembly.Instance(helper, {
       h: { n: new Suspending(() => this.#next()), d: () => this.#resolve(), f: fn },
     });
@@ -88,6 +98,6 @@ class Coroutine {
   }
 
   #next(): Promise<number> {
-    return new Promise((resolve) => this.#wake = resolve);
+    return this.#waits.promise((resolve) => this.#wake = resolve);
   }
 }

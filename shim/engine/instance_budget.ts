@@ -24,9 +24,11 @@ export interface BudgetLimits {
   readonly maxWaitMs: number;
 }
 
+/** Somebody who waits for a share. */
 interface Waiter {
   readonly bytes: number;
-  resolve(): void;
+  readonly owner: unknown;
+  resolve(handedOver: unknown): void;
 }
 
 /** The instances of all components of one isolate. */
@@ -65,35 +67,59 @@ export class InstanceBudget {
     return true;
   }
 
+  /** Whether somebody waits for a share. Idle instances are then better given up than kept. */
+  get isContended(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /**
-   * Waits for a share.
+   * Waits for a share, or for something of `owner` that comes with a share of its own. Those who
+   * wait are served in the order they came, whoever's they are.
+   * @returns what {@link handOver} passed, or undefined: a share was taken.
    * @throws {InstanceLimitReached} by rejection, after `maxWaitMs`.
    */
-  take(bytes: number): Promise<void> {
+  take(bytes: number, owner?: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
         reject(new InstanceLimitReached(this.#limits.maxWaitMs));
+        // What the one at the head waited for may be too much, and enough for those behind.
+        this.#serve();
       }, this.#limits.maxWaitMs);
       const waiter: Waiter = {
         bytes,
-        resolve: () => {
+        owner,
+        resolve: (handedOver) => {
           clearTimeout(timer);
-          resolve();
+          resolve(handedOver);
         },
       };
       this.#waiting.push(waiter);
     });
   }
 
+  /**
+   * Passes `item`, with the share it has, to the first in line if that is of the same owner.
+   * @returns false if it is not: `item` should then be given up, so that the line moves.
+   */
+  handOver(owner: unknown, item: unknown): boolean {
+    if (this.#waiting.length === 0 || this.#waiting[0]!.owner !== owner) return false;
+    this.#waiting.shift()!.resolve(item);
+    return true;
+  }
+
   /** Gives a share back. */
   give(bytes: number): void {
     this.#instances--;
     this.#bytes -= bytes;
+    this.#serve();
+  }
+
+  #serve(): void {
     for (let next = this.#waiting[0]; next && this.#fits(next.bytes); next = this.#waiting[0]) {
       this.#waiting.shift();
       this.#take(next.bytes);
-      next.resolve();
+      next.resolve(undefined);
     }
   }
 

@@ -44,3 +44,32 @@ Deno.test("InstanceBudget.tryTake() reclaims idle instances first", () => {
   assert.ok(budget.tryTake(10));
   assert.ok(!budget.tryTake(10));
 });
+
+Deno.test("InstanceBudget.handOver() passes on only to the first in line, and its own", async () => {
+  const budget = new InstanceBudget(LIMITS);
+  budget.tryTake(10);
+  budget.tryTake(10);
+  const [owner, other] = [{}, {}];
+  assert.ok(!budget.handOver(owner, "unwanted"));
+  const first = budget.take(10, owner);
+  const second = budget.take(10, other);
+  assert.ok(budget.isContended);
+  assert.ok(!budget.handOver(other, "out of turn"));
+  assert.ok(budget.handOver(owner, "item"));
+  assert.equal(await first, "item");
+  budget.give(10);
+  assert.equal(await second, undefined);
+  assert.ok(!budget.isContended);
+  assert.equal(budget.instances, 2);
+});
+
+Deno.test("InstanceBudget.take() lets the next one in when the first gives up", async () => {
+  const budget = new InstanceBudget({ maxInstances: 3, maxBytes: 100, maxWaitMs: 30 });
+  budget.tryTake(60);
+  const large = assert.rejects(budget.take(90), InstanceLimitReached);
+  await new Promise((resolve) => setTimeout(resolve, 15));
+  const small = budget.take(20);
+  await large;
+  await small;
+  assert.equal(budget.bytes, 80);
+});

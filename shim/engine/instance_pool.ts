@@ -58,7 +58,10 @@ export class InstancePool {
   private constructor(component: LoadedComponent, shared: PoolShared) {
     this.#component = component;
     this.#shared = shared;
-    this.#sweep = setInterval(() => this.#dropUnused(), SWEEP_MS);
+    this.#sweep = setInterval(() => {
+      this.#dropUnused();
+      shared.collector.sweep();
+    }, SWEEP_MS);
     this.#sweep.unref();
     shared.budget.addReclaimer(() => this.#dropOne());
   }
@@ -118,19 +121,17 @@ export class InstancePool {
 
   async #create(): Promise<ComponentInstance> {
     const bytes = this.#chargedBytes;
-    if (!this.#shared.budget.tryTake(bytes)) await this.#shared.budget.take(bytes);
-    // While this request waited, another one may have given its instance back.
-    const idle = this.#idle.pop();
-    if (idle) {
-      this.#shared.budget.give(bytes);
-      return idle;
+    const { budget } = this.#shared;
+    if (!budget.tryTake(bytes)) {
+      const handedOver = await budget.take(bytes, this);
+      if (handedOver !== undefined) return handedOver as PooledInstance;
     }
     try {
       const instance = await this.#component.instantiate();
       this.counters.created++;
       return this.#adopt(instance);
     } catch (error) {
-      this.#shared.budget.give(bytes);
+      budget.give(bytes);
       throw error;
     }
   }
@@ -142,13 +143,18 @@ export class InstancePool {
    */
   release(instance: ComponentInstance, isGood: boolean): void {
     const pooled = instance as PooledInstance;
-    pooled.disposeResources();
-    if (isGood && this.#rewind(pooled)) {
+    if (pooled.disposeResources() && isGood && this.#rewind(pooled)) {
       this.counters.reset++;
-      this.#idle.push(pooled);
+      this.#keep(pooled);
     } else {
       this.#drop(pooled);
     }
+  }
+
+  #keep(instance: PooledInstance): void {
+    const { budget } = this.#shared;
+    if (!budget.isContended) this.#idle.push(instance);
+    else if (!budget.handOver(this, instance)) this.#drop(instance);
   }
 
   /** Drops all idle instances; those in use are dropped when they are given back. */
@@ -172,7 +178,12 @@ export class InstancePool {
     for (let i = 0; i < instance.globals.length; i++) {
       instance.globals[i]!.value = this.#globalImage[i];
     }
-    instance.restoreResources();
+    try {
+      instance.restoreResources();
+    } catch {
+      // What it got when it started cannot be had again: the next request gets a new instance.
+      return false;
+    }
     return true;
   }
 
@@ -185,6 +196,7 @@ export class InstancePool {
 
   #drop(instance: PooledInstance): void {
     this.counters.discarded++;
+    instance.abandon();
     instance.memoryReset?.close();
     this.#shared.collector.dropped(sizeOf(instance.memories));
     this.#shared.budget.give(instance.chargedBytes);

@@ -139,9 +139,10 @@ export class Preemption {
     for (const fuel of this.#fuel) fuel.value = FUEL;
   }
 
-  /** Ends the guest at its next question. */
+  /** Ends the guest as soon as it loops or calls. */
   cancel(): void {
     this.#isCancelled = true;
+    for (const fuel of this.#fuel) fuel.value = 1;
   }
 
   async #pause(turns: TurnQueue): Promise<void> {

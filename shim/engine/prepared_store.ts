@@ -6,6 +6,7 @@
  */
 
 import { errorText, TerminalError } from "../../lib/errors.ts";
+import { readWholeFile } from "../../lib/read_file.ts";
 import { ARTIFACT_FILES, type ArtifactManifest, sha256Hex } from "./artifact.ts";
 import { engineVersion } from "./engine_version.ts";
 import type { PreparedFiles } from "./prepare.ts";
@@ -36,7 +37,7 @@ export async function readEntry(directory: string): Promise<PreparedComponent | 
     if (manifest.engine !== engineVersion()) return undefined;
     const files = new Map<string, Uint8Array>();
     const checks = Object.entries(manifest.files).map(async ([name, digest]) => {
-      const bytes = await Deno.readFile(`${directory}/${name}`);
+      const bytes = await readWholeFile(`${directory}/${name}`);
       files.set(name, bytes);
       return await sha256Hex(bytes) === digest;
     });
@@ -46,7 +47,7 @@ export async function readEntry(directory: string): Promise<PreparedComponent | 
   } catch (error) {
     // Absent, half-written by a crash, or damaged: all are mended by preparing again.
     if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
-    if (error instanceof TypeError) return undefined;
+    if (error instanceof TypeError || error instanceof Deno.errors.NotADirectory) return undefined;
     throw error;
   }
 }

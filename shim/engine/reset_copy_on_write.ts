@@ -134,11 +134,16 @@ function createResetter(
   libc: Libc,
   options: { initial: readonly WebAssembly.Memory[]; scanner: PageScanner | undefined },
 ): MemoryResetter | undefined {
-  const images: Image[] = [];
+  const images: (Image | undefined)[] = [];
   function closeImages(): void {
-    for (const image of images) image.close();
+    for (const image of images) image?.close();
   }
   for (const memory of options.initial) {
+    // Adapters have a memory without pages, which cannot be mapped and has nothing to put back.
+    if (memory.buffer.byteLength === 0) {
+      images.push(undefined);
+      continue;
+    }
     const image = createImage(libc, memory);
     if (!image) {
       closeImages();
@@ -149,9 +154,10 @@ function createResetter(
   return {
     name: "copy-on-write",
     adopt(memories) {
-      const mapped = memories.map((memory, index) =>
-        mapMemory(libc, { memory, image: images[index]!, scanner: options.scanner })
-      );
+      const mapped = memories.map((memory, index) => {
+        const image = images[index];
+        return image ? mapMemory(libc, { memory, image, scanner: options.scanner }) : empty(memory);
+      });
       return {
         reset: () => mapped.every((memory) => memory.reset()),
         close() {},
@@ -159,6 +165,11 @@ function createResetter(
     },
     close: closeImages,
   };
+}
+
+/** The reset of a memory without pages. */
+function empty(memory: WebAssembly.Memory): MemoryReset {
+  return { reset: () => memory.buffer.byteLength === 0, close() {} };
 }
 
 function createImage(libc: Libc, memory: WebAssembly.Memory): Image | undefined {

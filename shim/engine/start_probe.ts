@@ -8,6 +8,7 @@
 
 import { CaptureTable } from "./capture_table.ts";
 import { CONSTANT_FUNCTIONS } from "./start_constants.ts";
+import { GuestWaits } from "./guest_waits.ts";
 import { compileInterruptHelper, Preemption, TurnQueue } from "./preemption.ts";
 
 /** Milliseconds a component may use to start. */
@@ -38,9 +39,11 @@ export async function probeStart(
     turns: new TurnQueue(),
     cpuLimitMs: START_LIMIT_MS,
   });
+  const waits = new GuestWaits();
   imports.$host = {
     guard: preemption.guard.bind(preemption),
     suspendable: (fn: unknown) => fn,
+    suspending: waits.suspending.bind(waits),
     CaptureTable,
   };
   const url = URL.createObjectURL(new Blob([bindings], { type: "text/javascript" }));

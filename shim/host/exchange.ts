@@ -31,20 +31,24 @@ export class Exchange implements BodyListener {
   #answer: OutgoingResponse | undefined;
   #isSettled = false;
   readonly #component: string;
+  readonly #isHead: boolean;
   readonly #onSlow: (exchange: Exchange) => void;
   readonly #onCancel: () => void;
 
   /**
+   * @param options.isHead Whether the request's method is HEAD: the body is taken, but not sent.
    * @param options.onCancel Called when the client gives up in the middle of the response.
    * @param options.onSlow Called when the guest has set a response whose body is not finished; should call
    * {@link startStreaming} if that is still so when the guest waits for something.
    */
   constructor(options: {
     component: string;
+    isHead: boolean;
     onSlow: (exchange: Exchange) => void;
     onCancel: () => void;
   }) {
     this.#component = options.component;
+    this.#isHead = options.isHead;
     this.#onSlow = options.onSlow;
     this.#onCancel = options.onCancel;
     this.response = new Promise((resolve, reject) => {
@@ -118,15 +122,23 @@ export class Exchange implements BodyListener {
 
   #send(body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | null): void {
     if (this.#isSettled) return;
-    this.#isSettled = true;
     const answer = this.#answer!;
     const headers: [string, string][] = answer.fields.entries()
       .map(([name, value]) => [name, latin1Text(value)]);
     const isBodiless = BODILESS.has(answer.status);
-    if (isBodiless && body instanceof ReadableStream) drain(body);
-    this.#resolve(
-      new Response(isBodiless ? null : body, { status: answer.status, headers }),
-    );
+    let sent = isBodiless ? null : body;
+    if ((this.#isHead || isBodiless) && body instanceof ReadableStream) {
+      drain(body);
+      // For HEAD the server sends no body, but tells its length: none, since it is not known.
+      if (!isBodiless) sent = new ReadableStream();
+    }
+    this.#isSettled = true;
+    try {
+      this.#resolve(new Response(sent, { status: answer.status, headers }));
+    } catch (error) {
+      // The platform is stricter than the checks on fields and status.
+      this.#reject(new UnusableResponse(this.#component, `what cannot be sent: ${error}`));
+    }
   }
 }
 

@@ -11,7 +11,7 @@ import { GuestExit } from "../imports/wasi_cli.ts";
 import { IncomingRequest, type RequestHead, ResponseOutparam } from "../imports/wasi_http.ts";
 import { TerminalError } from "../../lib/errors.ts";
 import { Exchange } from "./exchange.ts";
-import type { SlowRequests } from "./slow_requests.ts";
+import type { SlowRequest, SlowRequests } from "./slow_requests.ts";
 
 /** The component ended without an answer, or in the middle of it. */
 export class GuestFailure extends Error {
@@ -93,52 +93,104 @@ export class GuestCaller {
 
   #run(
     instance: ComponentInstance,
-    request: { head: RequestHead; clientGone: () => AbortSignal },
+    { head, clientGone }: { head: RequestHead; clientGone: () => AbortSignal },
   ): Promise<Response> {
-    let isOver = false;
-    const finish = (error?: unknown): void => {
-      if (isOver) return;
-      isOver = true;
-      this.#finish(instance, { exchange, error });
-    };
-    function cancel(): void {
-      instance.preemption.cancel();
-      finish(new RequestCancelled());
-    }
-    const exchange = new Exchange({
+    const call = new GuestCall({
       component: this.component,
-      onSlow: (slow) => this.#slow.watch(() => slow.startStreaming()),
-      onCancel: cancel,
+      pool: this.#pool,
+      slow: this.#slow,
+      observer: this.#observer,
+      instance,
+      clientGone,
+      isHead: head.method === "HEAD",
     });
+    return call.run(handlerOf(instance.exports, this.#handler), head);
+  }
+}
+
+/** What a {@link GuestCall} holds on to until it is over. */
+interface OngoingCall {
+  readonly component: string;
+  readonly pool: InstancePool;
+  readonly slow: SlowRequests;
+  readonly observer: CallObserver;
+  readonly instance: ComponentInstance;
+  readonly clientGone: () => AbortSignal;
+  readonly isHead: boolean;
+}
+
+/** One request in one instance. */
+class GuestCall implements SlowRequest {
+  /** Let go of at the end: {@link SlowRequests} may keep this object a little longer. */
+  #ongoing: OngoingCall | undefined;
+  #exchange: Exchange | undefined;
+  #isListed = false;
+  #isClientWatched = false;
+
+  constructor(ongoing: OngoingCall) {
+    this.#ongoing = ongoing;
+  }
+
+  run(handle: Handle, head: RequestHead): Promise<Response> {
+    const { component, isHead, instance } = this.#ongoing!;
+    const exchange = new Exchange({
+      component,
+      isHead,
+      onSlow: () => this.#list(),
+      onCancel: () => this.#cancel(),
+    });
+    this.#exchange = exchange;
+    this.#list();
     instance.preemption.begin();
     const outparam = new ResponseOutparam((result) => exchange.set(result));
-    const handle = handlerOf(instance.exports, this.#handler);
-    handle(new IncomingRequest(request.head), outparam).then(
-      () => finish(),
-      (error) => finish(error ?? new Error("unknown failure")),
+    handle(new IncomingRequest(head), outparam).then(
+      () => this.#finish(undefined),
+      (error) => this.#finish(error ?? new Error("unknown failure")),
     );
-    this.#slow.watch(() => {
-      if (isOver) return;
-      const signal = request.clientGone();
-      if (signal.aborted) cancel();
-      else signal.addEventListener("abort", cancel, { once: true });
-    });
     return exchange.response;
   }
 
-  #finish(
-    instance: ComponentInstance,
-    { exchange, error }: { exchange: Exchange; error: unknown },
-  ): void {
+  /** Watches the client, and sends what there is of the response. */
+  onSlow(): void {
+    this.#isListed = false;
+    if (!this.#ongoing) return;
+    this.#exchange!.startStreaming();
+    if (this.#isClientWatched) return;
+    this.#isClientWatched = true;
+    const signal = this.#ongoing.clientGone();
+    if (signal.aborted) this.#cancel();
+    else signal.addEventListener("abort", () => this.#cancel(), { once: true });
+  }
+
+  #list(): void {
+    if (this.#isListed) return;
+    this.#isListed = true;
+    this.#ongoing?.slow.watch(this);
+  }
+
+  #cancel(): void {
+    // Once the call is over, the instance may be another request's.
+    if (!this.#ongoing) return;
+    this.#ongoing.instance.preemption.cancel();
+    this.#finish(new RequestCancelled());
+  }
+
+  #finish(error: unknown): void {
+    const ongoing = this.#ongoing;
+    const exchange = this.#exchange;
+    if (!ongoing || !exchange) return;
+    this.#ongoing = undefined;
+    this.#exchange = undefined;
+    const { component, pool, instance, observer } = ongoing;
     const wasAnswered = exchange.isSettled || exchange.hasAnswer;
-    this.#pool.release(instance, error === undefined);
+    pool.release(instance, error === undefined);
     if (error === undefined && wasAnswered) {
       exchange.fail(undefined); // breaks off a body that was left open
       return;
     }
-    const failure = new GuestFailure(this.component, describeFailure(error), { cause: error });
+    const failure = new GuestFailure(component, describeFailure(error), { cause: error });
     exchange.fail(failure);
-    if (wasAnswered && !(error instanceof RequestCancelled)) this.#observer.onLateFailure(failure);
+    if (wasAnswered && !(error instanceof RequestCancelled)) observer.onLateFailure(failure);
   }
 }
 

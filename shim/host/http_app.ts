@@ -7,6 +7,7 @@
 
 import { type Context, Hono } from "hono";
 import { InstanceLimitReached } from "../engine/instance_budget.ts";
+import { RequestCancelled } from "../engine/preemption.ts";
 import type { RequestHead } from "../imports/wasi_http.ts";
 import { errorText } from "../../lib/errors.ts";
 import type { HttpRoute, StaticResponse } from "./http_triggers.ts";
@@ -38,7 +39,7 @@ export interface HttpAppOptions {
   readonly explainErrors: boolean;
 }
 
-type Bindings = { Bindings: ConnectionInfo };
+type Bindings = { Bindings: ConnectionInfo & { headResponse?: Response } };
 
 /** A request with an authority or a path that cannot be served. */
 function badRequest(): Response {
@@ -55,8 +56,25 @@ export function createHttpApp(options: HttpAppOptions): Hono<Bindings> {
   app.all("/.well-known/spin/health", () => new Response(new TextEncoder().encode("OK")));
   app.all("/.well-known/spin/info", () => infoResponse(options.info));
   app.all("/.well-known/spin/*", () => new Response(null, { status: 404 }));
-  app.all("*", (context) => handle(context, options));
+  app.all("*", (context) => {
+    const response = handle(context, options);
+    return context.req.raw.method === "HEAD" ? keepHead(context, response) : response;
+  });
   return app;
+}
+
+/**
+ * Answers a HEAD request by the app. Hono would leave nothing but the headers, and the server then
+ * tell a length of 0: the response is taken before Hono has it.
+ */
+export async function answerHead(
+  app: Hono<Bindings>,
+  request: Request,
+  { remoteAddr }: ConnectionInfo,
+): Promise<Response> {
+  const env: Bindings["Bindings"] = { remoteAddr };
+  const response = await app.fetch(request, env);
+  return env.headResponse ?? response;
 }
 
 function rawPath(url: string): string {
@@ -64,6 +82,13 @@ function rawPath(url: string): string {
   if (start < 0) return "/";
   const query = url.indexOf("?", start);
   return query < 0 ? url.slice(start) : url.slice(start, query);
+}
+
+async function keepHead(
+  context: Context<Bindings>,
+  response: Response | Promise<Response>,
+): Promise<Response> {
+  return context.env.headResponse = await response;
 }
 
 function infoResponse(info: Record<string, string>): Response {
@@ -123,9 +148,10 @@ function failed(
   },
 ): Response {
   const { options, address, method } = failure;
-  options.report(
-    `Error processing request: ${method} ${address.path}: ${errorText(error)}`,
-  );
+  // A client that left is no failure of the app, and there may be thousands of them.
+  if (!(error instanceof Error && error.cause instanceof RequestCancelled)) {
+    options.report(`Error processing request: ${method} ${address.path}: ${errorText(error)}`);
+  }
   const isBusy = error instanceof InstanceLimitReached;
   const body = options.explainErrors ? `${errorText(error)}\n` : null;
   return new Response(body, {

@@ -63,53 +63,71 @@ export function findPort(
   );
 }
 
+/** What a listener works with. */
+export interface ListenerEdge {
+  readonly handler: Handler;
+  /** Writes a line for the user. */
+  readonly report: (line: string) => void;
+  /** `Deno.serve` by default. */
+  readonly serve?: (
+    options: Deno.ServeTcpOptions | (Deno.ServeTcpOptions & Deno.TlsCertifiedKeyPem),
+    handler: Deno.ServeHandler<Deno.NetAddr>,
+  ) => Deno.HttpServer;
+}
+
 /** A running listener. */
 export class HttpListener {
   readonly #options: ListenOptions;
-  readonly #handler: Handler;
-  readonly #report: (line: string) => void;
+  readonly #edge: ListenerEdge;
   #server: Deno.HttpServer;
   #isStopping = false;
   /** Settles when the listener has stopped. */
   readonly finished: Promise<void>;
 
   /** Starts to listen. The caller stops it. */
-  constructor(options: ListenOptions, handler: Handler, report: (line: string) => void) {
+  constructor(options: ListenOptions, edge: ListenerEdge) {
     this.#options = options;
-    this.#handler = handler;
-    this.#report = report;
+    this.#edge = edge;
     this.#server = this.#listen();
     this.finished = this.#keepListening();
   }
 
   /**
    * Stops accepting and waits for the requests in flight.
-   * @param graceMs After so many milliseconds what is left is cut off.
+   * @param graceMs After so many milliseconds it returns all the same. What is left then is cut off
+   * by the end of the process or worker.
    */
   async stop(graceMs: number): Promise<void> {
     this.#isStopping = true;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const cut = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, graceMs);
-    });
-    await Promise.race([this.#server.shutdown(), cut]);
+    const { promise: cut, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, graceMs);
+    await Promise.race([this.#drain(), cut]);
     clearTimeout(timer);
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      await this.#server.shutdown();
+    } catch {
+      // The server had given up and was about to be replaced: there is nothing to drain.
+    }
+    await this.finished;
   }
 
   #listen(): Deno.HttpServer {
     const { hostname, port, tls, isShared } = this.#options;
     const shared = { hostname, port, reusePort: isShared, onListen() {} };
     const options = tls ? { ...shared, cert: tls.cert, key: tls.key } : shared;
-    return Deno.serve(
+    return (this.#edge.serve ?? Deno.serve)(
       { ...options, onError: (error) => this.#failed(error) },
-      (request, info) => this.#handler(request, info as { remoteAddr: Deno.Addr }),
+      (request, info) => this.#edge.handler(request, info as { remoteAddr: Deno.Addr }),
     );
   }
 
   /** The handler answers its own failures; what arrives here broke off while it was sent. */
   #failed(error: unknown): Response {
     if ((error as Error)?.name !== "IncompleteBody") {
-      this.#report(`Response broken off: ${errorText(error)}`);
+      this.#edge.report(`Response broken off: ${errorText(error)}`);
     }
     return new Response(null, { status: 500 });
   }
@@ -117,20 +135,22 @@ export class HttpListener {
   async #keepListening(): Promise<void> {
     for (;;) {
       try {
-        await this.#server.finished;
-        return;
+        return await this.#server.finished;
       } catch (error) {
+        if (this.#isStopping) return;
         // Deno gives the listener up when accept() fails, as it does without file descriptors.
-        this.#report(`Cannot accept connections: ${errorText(error)}. Trying again.`);
+        this.#edge.report(`Cannot accept connections: ${errorText(error)}. Trying again.`);
       }
-      while (!await this.#listenAgain());
-      this.#report("Accepting connections again.");
+      while (!this.#isStopping && !await this.#listenAgain());
+      if (this.#isStopping) return;
+      this.#edge.report("Accepting connections again.");
     }
   }
 
+  /** @returns whether it listens. */
   async #listenAgain(): Promise<boolean> {
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    if (this.#isStopping) return true;
+    if (this.#isStopping) return false;
     try {
       this.#server = this.#listen();
       return true;

@@ -18,9 +18,9 @@ import { openCopyOnWrite } from "../engine/reset_copy_on_write.ts";
 import type { ImportObject } from "../imports/component_context.ts";
 import type { LockedApp } from "../loader/locked_app.ts";
 import { type AppContext, createAppContext } from "./app_context.ts";
-import { findHandler, GuestCaller } from "./guest_caller.ts";
+import { type CallObserver, findHandler, GuestCaller } from "./guest_caller.ts";
 import type { HostOptions } from "./host_options.ts";
-import { createHttpApp } from "./http_app.ts";
+import { answerHead, createHttpApp } from "./http_app.ts";
 import type { Handler } from "./http_listener.ts";
 import { type HttpRoute, httpRoutes } from "./http_triggers.ts";
 import { createInternalRequests } from "./internal_requests.ts";
@@ -97,23 +97,26 @@ export async function createIsolate(init: IsolateInit, edge: IsolateEdge): Promi
   };
   const slow = new SlowRequests();
   const pools = new Map<string, InstancePool>();
-  for (const component of init.components) {
-    const handler = findHandler(component.manifest.exports, component.id);
-    const pool = await createPool(component, { context, engine, shared, init });
-    pools.set(component.id, pool);
-    callers.set(
-      component.id,
-      new GuestCaller({
-        component: component.id,
-        pool,
-        handler,
-        slow,
-        observer: {
-          onLateFailure: (error) =>
-            edge.report([`Warning: Component error after response started: ${error.message}`]),
-        },
-      }),
-    );
+  const observer: CallObserver = {
+    onLateFailure: (error) =>
+      edge.report([`Warning: Component error after response started: ${error.message}`]),
+  };
+  async function close(): Promise<void> {
+    for (const pool of pools.values()) pool.close();
+    copyOnWrite?.close();
+    await context.close();
+  }
+  try {
+    for (const component of init.components) {
+      const { id } = component;
+      const handler = findHandler(component.manifest.exports, id);
+      const pool = await createPool(component, { context, engine, shared, init });
+      pools.set(id, pool);
+      callers.set(id, new GuestCaller({ component: id, pool, handler, slow, observer }));
+    }
+  } catch (error) {
+    await close();
+    throw error;
   }
   const app = createHttpApp({
     router: publicRouter(routes),
@@ -123,13 +126,10 @@ export async function createIsolate(init: IsolateInit, edge: IsolateEdge): Promi
     explainErrors: init.options.explainErrors,
   });
   return {
-    handler: (request, info) => app.fetch(request, info),
+    handler: (request, info) =>
+      request.method === "HEAD" ? answerHead(app, request, info) : app.fetch(request, info),
     strategies: new Map([...pools].map(([id, pool]) => [id, pool.strategy])),
-    async close() {
-      for (const pool of pools.values()) pool.close();
-      copyOnWrite?.close();
-      await context.close();
-    },
+    close,
   };
 }
 

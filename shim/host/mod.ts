@@ -79,11 +79,9 @@ async function serve(
     isShared: server.workerCount > 1,
     ...(options.tls ? { tls: options.tls } : {}),
   };
-  const listener = new HttpListener(listen, server.handler, (line) => writeReport([line]));
-  const workers = new Workers(
-    { isolate: server.isolateInit, listen },
-    (line) => writeReport([line]),
-  );
+  const report = (line: string): void => writeReport([line]);
+  const listener = new HttpListener(listen, { handler: server.handler, report });
+  const workers = new Workers({ isolate: server.isolateInit, listen }, { report });
   workers.start(server.workerCount - 1);
   reportDuplicates(app);
   announce(app, { baseUrl: server.baseUrl, format: options.announce });

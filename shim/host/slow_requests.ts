@@ -11,21 +11,27 @@
  */
 const SLOW_MS = 2;
 
+/** A request that may turn out to be slow. */
+export interface SlowRequest {
+  /** Called once, whether it is done by then or not. */
+  onSlow(): void;
+}
+
 /** The slow requests of one isolate. */
 export class SlowRequests {
-  #callbacks: (() => void)[] = [];
+  #requests: SlowRequest[] = [];
   #isArmed = false;
 
   /** Calls back in a moment. */
-  watch(callback: () => void): void {
-    this.#callbacks.push(callback);
+  watch(request: SlowRequest): void {
+    this.#requests.push(request);
     if (this.#isArmed) return;
     this.#isArmed = true;
     setTimeout(() => {
       this.#isArmed = false;
-      const callbacks = this.#callbacks;
-      this.#callbacks = [];
-      for (const call of callbacks) call();
+      const requests = this.#requests;
+      this.#requests = [];
+      for (const request of requests) request.onSlow();
     }, SLOW_MS);
   }
 }

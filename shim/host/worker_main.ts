@@ -31,11 +31,14 @@ export async function runWorker(): Promise<void> {
     environment: (name) => Deno.env.get(name),
     report: writeReport,
   });
-  const listener = new HttpListener(init.listen, isolate.handler, (line) => writeReport([line]));
+  const listener = new HttpListener(init.listen, {
+    handler: isolate.handler,
+    report: (line) => writeReport([line]),
+  });
   port.postMessage({ type: "ready" } satisfies WorkerMessage);
   const { graceMs } = await new Promise<StopMessage>((resolve) => port.once("message", resolve));
   await listener.stop(graceMs);
   await isolate.close();
+  // The main isolate ends this one when it hears that.
   port.postMessage({ type: "stopped" } satisfies WorkerMessage);
-  port.close();
 }

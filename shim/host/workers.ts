@@ -11,17 +11,28 @@ import type { StopMessage, WorkerInit, WorkerMessage } from "./worker_main.ts";
 /** Milliseconds before a dead worker is replaced; doubles each time it dies without serving. */
 const FIRST_DELAY_MS = 50;
 const MAX_DELAY_MS = 10_000;
+/** Milliseconds a worker has to write its logs and close its stores. */
+const CLOSE_MS = 3_000;
+
+interface Member {
+  readonly worker: Worker;
+  isReady: boolean;
+}
 
 /** A number of workers that serve the same thing. */
 export class Workers {
   readonly #init: WorkerInit;
   readonly #report: (line: string) => void;
-  readonly #workers = new Set<Worker>();
+  readonly #module: URL;
+  readonly #members = new Set<Member>();
+  readonly #restarts = new Set<ReturnType<typeof setTimeout>>();
   #isStopping = false;
 
-  constructor(init: WorkerInit, report: (line: string) => void) {
+  /** @param options.module What a worker runs; the program itself by default. */
+  constructor(init: WorkerInit, options: { report: (line: string) => void; module?: URL }) {
     this.#init = init;
-    this.#report = report;
+    this.#report = options.report;
+    this.#module = options.module ?? new URL(Deno.mainModule);
   }
 
   /** Starts `count` workers; they serve as soon as they are ready. */
@@ -29,40 +40,50 @@ export class Workers {
     for (let i = 0; i < count; i++) this.#spawn(FIRST_DELAY_MS);
   }
 
-  /** Drains and ends all workers. */
+  /** Drains and ends all workers. One that is still starting has nothing to drain. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopping = true;
-    await Promise.all([...this.#workers].map((worker) => stopWorker(worker, graceMs)));
+    for (const timer of this.#restarts) clearTimeout(timer);
+    await Promise.all([...this.#members].map((member) => stopMember(member, graceMs)));
   }
 
   #spawn(delayMs: number): void {
-    const worker = new Worker(new URL(Deno.mainModule), { workerData: this.#init });
-    this.#workers.add(worker);
-    let nextDelayMs = delayMs;
+    const worker = new Worker(this.#module, { workerData: this.#init });
+    const member: Member = { worker, isReady: false };
+    this.#members.add(member);
+    let reason = "it returned";
     worker.on("message", (message: WorkerMessage) => {
-      if (message.type === "ready") nextDelayMs = FIRST_DELAY_MS;
+      if (message.type === "ready") member.isReady = true;
     });
-    worker.on("error", (error) => {
-      this.#workers.delete(worker);
-      if (this.#isStopping) return;
-      this.#report(`A worker ended: ${errorText(error)}. Starting another one.`);
-      setTimeout(() => {
-        if (!this.#isStopping) this.#spawn(Math.min(nextDelayMs * 2, MAX_DELAY_MS));
-      }, nextDelayMs);
+    worker.on("error", (error) => reason = errorText(error));
+    worker.on("exit", () => {
+      this.#members.delete(member);
+      if (!this.#isStopping) this.#replace(member.isReady ? FIRST_DELAY_MS : delayMs, reason);
     });
+  }
+
+  #replace(delayMs: number, reason: string): void {
+    this.#report(`A worker ended: ${reason}. Starting another one.`);
+    const timer = setTimeout(() => {
+      this.#restarts.delete(timer);
+      this.#spawn(Math.min(delayMs * 2, MAX_DELAY_MS));
+    }, delayMs);
+    this.#restarts.add(timer);
   }
 }
 
-async function stopWorker(worker: Worker, graceMs: number): Promise<void> {
-  const stopped = new Promise<void>((resolve) => {
+async function stopMember({ worker, isReady }: Member, graceMs: number): Promise<void> {
+  // A message that comes before the worker listens is lost.
+  if (isReady) {
+    const { promise: stopped, resolve } = Promise.withResolvers<void>();
     worker.on("message", (message: WorkerMessage) => {
       if (message.type === "stopped") resolve();
     });
     worker.on("exit", () => resolve());
-    worker.on("error", () => resolve());
-    setTimeout(resolve, graceMs + 1_000);
-  });
-  worker.postMessage({ type: "stop", graceMs } satisfies StopMessage);
-  await stopped;
+    const timer = setTimeout(resolve, graceMs + CLOSE_MS);
+    worker.postMessage({ type: "stop", graceMs } satisfies StopMessage);
+    await stopped;
+    clearTimeout(timer);
+  }
   await worker.terminate();
 }

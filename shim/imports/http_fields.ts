@@ -140,10 +140,11 @@ export class Fields {
   }
 
   #add(name: string, value: Uint8Array): void {
-    this.#bytes += name.length + value.length;
-    if (this.#bytes > MAX_FIELD_BYTES) {
+    const bytes = this.#bytes + name.length + value.length;
+    if (bytes > MAX_FIELD_BYTES) {
       throw new Error(`Cannot add a field: the fields exceed ${MAX_FIELD_BYTES} bytes`);
     }
+    this.#bytes = bytes;
     this.#entries.push([name, value]);
   }
 

@@ -6,7 +6,6 @@
 
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
-import picomatch from "picomatch";
 import { TerminalError } from "../../lib/errors.ts";
 import type { ContentRef } from "./locked_app.ts";
 import type { FileMount } from "./manifest.ts";
@@ -36,7 +35,11 @@ export async function planFiles(
   options: PlanFilesOptions,
 ): Promise<FilePlan> {
   const plan = new Map<string, string>();
-  const finder = { ...options, realAppDir: await Deno.realPath(options.appDir) };
+  const finder = {
+    ...options,
+    realAppDir: await Deno.realPath(options.appDir),
+    exclusions: await Promise.all(options.excludeFiles.map(exclusionMatcher)),
+  };
   for (const [index, mount] of mounts.entries()) {
     try {
       const found = mount.kind === "pattern"
@@ -130,7 +133,12 @@ class MountError extends Error {
 
 interface Finder extends PlanFilesOptions {
   readonly realAppDir: string;
+  /** What matches one of these is left out. */
+  readonly exclusions: readonly Matcher[];
 }
+
+/** Takes a path relative to the app, with slashes. */
+type Matcher = (path: string) => boolean;
 
 type Found = [target: string, source: string][];
 
@@ -152,7 +160,7 @@ async function findPattern(pattern: string, finder: Finder): Promise<Found> {
       `${JSON.stringify(pattern)} does not exist and doesn't appear to be a glob pattern`,
     );
   }
-  const isMatch = info?.isDirectory ? () => true : globMatcher(name);
+  const isMatch = info?.isDirectory ? () => true : await globMatcher(name);
   const base = info?.isDirectory ? path : join(finder.appDir, globBase(name));
   const found: Found = [];
   for await (const file of walk(base, finder)) {
@@ -253,13 +261,22 @@ async function* walk(
 /** What Rust's glob does not know is switched off; a leading dot is matched like any character. */
 const GLOB_OPTIONS = { dot: true, nobrace: true, noextglob: true, nonegate: true };
 
-function globMatcher(pattern: string): (path: string) => boolean {
-  return picomatch(pattern, GLOB_OPTIONS);
+async function globMatcher(pattern: string): Promise<Matcher> {
+  return (await loadPicomatch())(pattern, GLOB_OPTIONS);
 }
 
 /** In `exclude_files` a single `*` also matches `/`. */
-function isExcluded(path: string, { excludeFiles }: Finder): boolean {
-  return excludeFiles.some((pattern) => picomatch(pattern, { ...GLOB_OPTIONS, bash: true })(path));
+async function exclusionMatcher(pattern: string): Promise<Matcher> {
+  return (await loadPicomatch())(pattern, { ...GLOB_OPTIONS, bash: true });
+}
+
+/** Only for apps with patterns: loading it takes 10 ms, a tenth of the loading of all modules. */
+async function loadPicomatch() {
+  return (await import("picomatch")).default;
+}
+
+function isExcluded(path: string, { exclusions }: Finder): boolean {
+  return exclusions.some((isMatch) => isMatch(path));
 }
 
 /** The directory above the first segment that is a pattern. */
