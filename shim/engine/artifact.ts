@@ -16,6 +16,8 @@ export interface ArtifactModule {
   readonly file: string;
   /** Whether its loops and recursions can be preempted; glue modules have none. */
   readonly isInterruptible: boolean;
+  /** Whether memory can be rewound after it grew, as far as this module is concerned. */
+  readonly isShrinkable: boolean;
 }
 
 /** `manifest.json` of a prepared component. */

@@ -11,7 +11,7 @@ const MANIFEST: ArtifactManifest = {
   engine: "test",
   source: "sha256:00",
   files: {},
-  modules: [{ file: "m.wasm", isInterruptible: false }],
+  modules: [{ file: "m.wasm", isInterruptible: false, isShrinkable: true }],
   imports: [],
   exports: [],
   functions: {},

@@ -8,7 +8,12 @@
 import type { ComponentInstance, LoadedComponent } from "./component.ts";
 import type { MemoryCollector } from "./garbage.ts";
 import type { InstanceBudget } from "./instance_budget.ts";
-import { createCopyResetter, type MemoryReset, type MemoryResetter } from "./reset_copy.ts";
+import {
+  createCopyResetter,
+  type MemoryReset,
+  type MemoryResetter,
+  type ResetterOptions,
+} from "./reset_copy.ts";
 import type { CopyOnWrite } from "./reset_copy_on_write.ts";
 
 /** How instances are made fresh. `auto` chooses by what is proven and what is fast. */
@@ -85,7 +90,8 @@ export class InstancePool {
     const memoryBytes = sizeOf(first.memories);
     if (component.manifest.notResettable === undefined) {
       pool.#resetter = chooseResetter(options.strategy, {
-        memories: first.memories,
+        initial: first.memories,
+        isShrinkable: component.manifest.modules.every((module) => module.isShrinkable),
         copyOnWrite: options.shared.copyOnWrite,
       });
     }
@@ -217,16 +223,13 @@ function sizeOf(memories: readonly WebAssembly.Memory[]): number {
 
 function chooseResetter(
   strategy: InstanceStrategy,
-  options: {
-    memories: readonly WebAssembly.Memory[];
-    copyOnWrite: CopyOnWrite | undefined;
-  },
+  { copyOnWrite, ...options }: ResetterOptions & { copyOnWrite: CopyOnWrite | undefined },
 ): MemoryResetter | undefined {
   if (strategy === "fresh") return undefined;
-  const isLarge = sizeOf(options.memories) >= COPY_ON_WRITE_BYTES;
+  const isLarge = sizeOf(options.initial) >= COPY_ON_WRITE_BYTES;
   if (strategy === "copy-on-write" || (strategy === "auto" && isLarge)) {
-    const resetter = options.copyOnWrite?.createResetter(options.memories);
+    const resetter = copyOnWrite?.createResetter(options);
     if (resetter) return resetter;
   }
-  return createCopyResetter(options.memories);
+  return createCopyResetter(options);
 }

@@ -19,7 +19,7 @@ import { classifySource } from "./classify.ts";
 import { engineVersion } from "./engine_version.ts";
 import { probeStart } from "./start_probe.ts";
 import { readComponent } from "./wasm/component_binary.ts";
-import { rewriteModule, type RewrittenModule } from "./wasm/rewrite.ts";
+import { rewriteModules, type RewrittenModule } from "./wasm/rewrite.ts";
 
 /** A prepared component in memory: file name → content, the manifest included. */
 export type PreparedFiles = Map<string, Uint8Array>;
@@ -38,13 +38,19 @@ export async function prepareComponent(source: Uint8Array): Promise<PreparedFile
   let notResettable: string | undefined;
   let functions: Record<string, string[]> = {};
   let bindingsSource = "";
+  const wasm = generated.filter(([name]) => name.endsWith(".wasm"));
+  rewriteAll(wasm.map(([, content]) => content)).forEach((rewritten, index) => {
+    const file = wasm[index]![0];
+    notResettable ??= rewritten.notResettable;
+    modules.push({
+      file,
+      isInterruptible: rewritten.isInterruptible,
+      isShrinkable: rewritten.isShrinkable,
+    });
+    files.set(file, rewritten.bytes);
+  });
   for (const [name, content] of generated) {
-    if (name.endsWith(".wasm")) {
-      const rewritten = rewrite(content);
-      notResettable ??= rewritten.notResettable;
-      modules.push({ file: name, isInterruptible: rewritten.isInterruptible });
-      files.set(name, rewritten.bytes);
-    } else if (name === ARTIFACT_FILES.bindings) {
+    if (name === ARTIFACT_FILES.bindings) {
       const bindings = adaptBindings(new TextDecoder().decode(content));
       functions = bindings.imports;
       bindingsSource = bindings.source;
@@ -69,9 +75,9 @@ export async function prepareComponent(source: Uint8Array): Promise<PreparedFile
 }
 
 /** A module that is not understood cannot be preempted, so it is not run. */
-function rewrite(content: Uint8Array): RewrittenModule {
+function rewriteAll(modules: readonly Uint8Array[]): RewrittenModule[] {
   try {
-    return rewriteModule(content);
+    return rewriteModules(modules);
   } catch (error) {
     throw new TerminalError(
       "UnusableWasm",

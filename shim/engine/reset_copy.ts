@@ -22,22 +22,52 @@ export interface MemoryResetter {
   close(): void;
 }
 
-/** Takes copies of `initial` memories, from which those of all instances are put back. */
-export function createCopyResetter(initial: readonly WebAssembly.Memory[]): MemoryResetter {
+/** What a {@link MemoryResetter} is made from. */
+export interface ResetterOptions {
+  /** The memories of a new instance. */
+  readonly initial: readonly WebAssembly.Memory[];
+  /**
+   * Whether the guest reads a memory's size from a global that is put back: a memory that grew then
+   * keeps what V8 has given it, cleared. Otherwise the next request would see its size.
+   */
+  readonly isShrinkable: boolean;
+}
+
+/** Bytes by which a memory may have grown and still be put back. */
+const MAX_KEPT_GROWTH = 32 << 20;
+
+/** Whether a memory of this size can be put back to its initial size. */
+export function canRewind(
+  length: number,
+  { initialLength, isShrinkable }: { initialLength: number; isShrinkable: boolean },
+): boolean {
+  if (length === initialLength) return true;
+  return isShrinkable && length - initialLength <= MAX_KEPT_GROWTH;
+}
+
+/** Takes copies of the initial memories, from which those of all instances are put back. */
+export function createCopyResetter({ initial, isShrinkable }: ResetterOptions): MemoryResetter {
   const images = initial.map((memory) => new Uint8Array(memory.buffer).slice());
   return {
     name: "copy",
     adopt: (memories) => ({
-      reset: () => memories.every((memory, index) => copyBack(memory, images[index]!)),
+      reset: () =>
+        memories.every((memory, index) =>
+          copyBack(memory, { image: images[index]!, isShrinkable })
+        ),
       close() {},
     }),
     close() {},
   };
 }
 
-function copyBack(memory: WebAssembly.Memory, image: Uint8Array): boolean {
-  // A memory cannot shrink: one that grew would show its size to the next request.
-  if (memory.buffer.byteLength !== image.length) return false;
-  new Uint8Array(memory.buffer).set(image);
+function copyBack(
+  memory: WebAssembly.Memory,
+  { image, isShrinkable }: { image: Uint8Array; isShrinkable: boolean },
+): boolean {
+  const view = new Uint8Array(memory.buffer);
+  if (!canRewind(view.length, { initialLength: image.length, isShrinkable })) return false;
+  view.set(image);
+  if (view.length > image.length) view.fill(0, image.length);
   return true;
 }

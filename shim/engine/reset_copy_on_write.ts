@@ -6,7 +6,12 @@
  * @module
  */
 
-import type { MemoryReset, MemoryResetter } from "./reset_copy.ts";
+import {
+  canRewind,
+  type MemoryReset,
+  type MemoryResetter,
+  type ResetterOptions,
+} from "./reset_copy.ts";
 
 const PROT_READ = 1;
 const PROT_READ_WRITE = 3;
@@ -45,8 +50,8 @@ function cString(text: string): Uint8Array<ArrayBuffer> {
 
 /** What the kernel offers to one isolate. The caller closes it. */
 export interface CopyOnWrite {
-  /** Takes the image of `initial` memories; undefined if they cannot be mapped. */
-  createResetter(initial: readonly WebAssembly.Memory[]): MemoryResetter | undefined;
+  /** Takes the image of the initial memories; undefined if they cannot be mapped. */
+  createResetter(options: ResetterOptions): MemoryResetter | undefined;
   close(): void;
 }
 
@@ -67,7 +72,7 @@ export function openCopyOnWrite(): CopyOnWrite | undefined {
   const pagemap = libc.symbols.open(cString("/proc/self/pagemap"), 0);
   const scanner = pagemap < 0 ? undefined : new PageScanner(libc, pagemap);
   return {
-    createResetter: (initial) => createResetter(libc, { initial, scanner }),
+    createResetter: (options) => createResetter(libc, { ...options, scanner }),
     close() {
       if (pagemap >= 0) libc.symbols.close(pagemap);
       libc.close();
@@ -132,8 +137,9 @@ interface Image {
 
 function createResetter(
   libc: Libc,
-  options: { initial: readonly WebAssembly.Memory[]; scanner: PageScanner | undefined },
+  options: ResetterOptions & { scanner: PageScanner | undefined },
 ): MemoryResetter | undefined {
+  const { scanner, isShrinkable } = options;
   const images: (Image | undefined)[] = [];
   function closeImages(): void {
     for (const image of images) image?.close();
@@ -156,7 +162,7 @@ function createResetter(
     adopt(memories) {
       const mapped = memories.map((memory, index) => {
         const image = images[index];
-        return image ? mapMemory(libc, { memory, image, scanner: options.scanner }) : empty(memory);
+        return image ? mapMemory(libc, { memory, image, scanner, isShrinkable }) : empty(memory);
       });
       return {
         reset: () => mapped.every((memory) => memory.reset()),
@@ -206,9 +212,14 @@ function writeAll(libc: Libc, { fd, bytes }: { fd: number; bytes: Uint8Array }):
 
 function mapMemory(
   libc: Libc,
-  options: { memory: WebAssembly.Memory; image: Image; scanner: PageScanner | undefined },
+  options: {
+    memory: WebAssembly.Memory;
+    image: Image;
+    scanner: PageScanner | undefined;
+    isShrinkable: boolean;
+  },
 ): MemoryReset {
-  const { memory, image, scanner } = options;
+  const { memory, image, scanner, isShrinkable } = options;
   const length = image.bytes.length;
   const base = Deno.UnsafePointer.of(new Uint8Array(memory.buffer));
   const address = BigInt(Deno.UnsafePointer.value(base));
@@ -222,25 +233,29 @@ function mapMemory(
     0n,
   );
   const isMapped = result !== null && BigInt(Deno.UnsafePointer.value(result)) === address;
-  function copyBackWritten(): boolean {
-    const view = new Uint8Array(memory.buffer);
+  function copyBackWritten(view: Uint8Array): boolean {
     let copied = 0;
-    return scanner!.scan(address, length, (start, end) => {
+    return scanner!.scan(address, view.length, (start, end) => {
       copied += end - start;
       if (copied > MAX_COPY_BYTES) return false;
-      view.set(image.bytes.subarray(start, end), start);
+      const imageEnd = Math.min(end, length);
+      if (start < imageEnd) view.set(image.bytes.subarray(start, imageEnd), start);
+      if (end > length) view.fill(0, Math.max(start, length), end);
       return true;
     });
   }
   return {
     reset() {
-      if (memory.buffer.byteLength !== length) return false;
+      const view = new Uint8Array(memory.buffer);
+      if (!canRewind(view.length, { initialLength: length, isShrinkable })) return false;
       if (!isMapped) {
-        new Uint8Array(memory.buffer).set(image.bytes);
+        view.set(image.bytes);
+        view.fill(0, length);
         return true;
       }
-      if (scanner && copyBackWritten()) return true;
-      return libc.symbols.madvise(base, BigInt(length), MADV_DONTNEED) === 0;
+      if (scanner && copyBackWritten(view)) return true;
+      // Pages of the image come back from it; those behind it come back as zeroes.
+      return libc.symbols.madvise(base, BigInt(view.length), MADV_DONTNEED) === 0;
     },
     close() {},
   };

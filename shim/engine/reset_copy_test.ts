@@ -17,17 +17,24 @@ function bytesOf(memory: WebAssembly.Memory): Uint8Array {
 }
 
 interface Way {
-  create(initial: readonly WebAssembly.Memory[]): MemoryResetter | undefined;
+  create(
+    initial: readonly WebAssembly.Memory[],
+    isShrinkable?: boolean,
+  ): MemoryResetter | undefined;
   close(): void;
 }
 
 const WAYS: Record<string, () => Way | undefined> = {
-  copy: () => ({ create: createCopyResetter, close() {} }),
+  copy: () => ({
+    create: (initial, isShrinkable = false) => createCopyResetter({ initial, isShrinkable }),
+    close() {},
+  }),
   "copy-on-write": () => {
     const copyOnWrite = openCopyOnWrite();
     return copyOnWrite &&
       {
-        create: (initial) => copyOnWrite.createResetter(initial),
+        create: (initial, isShrinkable = false) =>
+          copyOnWrite.createResetter({ initial, isShrinkable }),
         close: () => copyOnWrite.close(),
       };
   },
@@ -103,7 +110,35 @@ Deno.test("MemoryReset.reset() keeps instances apart", async (t) => {
   }
 });
 
-Deno.test("MemoryReset.reset() refuses a memory that grew", async (t) => {
+Deno.test("MemoryReset.reset() clears what a shrinkable memory grew by", async (t) => {
+  for (const [name, open] of Object.entries(WAYS)) {
+    const way = open();
+    await t.step({
+      name,
+      ignore: !way,
+      fn: () => {
+        const memory = new WebAssembly.Memory({ initial: 2, maximum: 1000 });
+        bytesOf(memory).fill(3);
+        const resetter = way!.create([memory], true)!;
+        const reset = resetter.adopt([memory]);
+        for (const pages of [1, 0, 40]) {
+          memory.grow(pages);
+          bytesOf(memory).fill(9);
+          assert.ok(reset.reset());
+          const bytes = Buffer.from(memory.buffer);
+          assert.ok(bytes.subarray(0, 2 * PAGE).every((byte) => byte === 3));
+          assert.ok(bytes.subarray(2 * PAGE).every((byte) => byte === 0));
+        }
+        memory.grow(600);
+        assert.ok(!reset.reset(), "too much to keep");
+        resetter.close();
+        way!.close();
+      },
+    });
+  }
+});
+
+Deno.test("MemoryReset.reset() refuses another memory that grew", async (t) => {
   for (const [name, open] of Object.entries(WAYS)) {
     const way = open();
     await t.step({

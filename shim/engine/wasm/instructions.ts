@@ -19,6 +19,8 @@ export const OP = {
   callRef: 0x14,
   returnCallRef: 0x15,
   tableSet: 0x26,
+  memorySize: 0x3f,
+  memoryGrow: 0x40,
   memoryInit: 0xfc0008,
   dataDrop: 0xfc0009,
   tableInit: 0xfc000c,
@@ -77,8 +79,8 @@ export function readInstruction(reader: WasmReader): number {
     case 0x24: // global.set
     case 0x25: // table.get
     case OP.tableSet:
-    case 0x3f: // memory.size
-    case 0x40: // memory.grow
+    case OP.memorySize:
+    case OP.memoryGrow:
     case 0x41: // i32.const
     case 0x42: // i64.const
     case 0xd0: // ref.null

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CpuLimitExceeded, Preemption, TurnQueue } from "../preemption.ts";
 import { compileInterruptHelper } from "../preemption.ts";
 import { seededRandom, wat } from "./_wat_fixture.ts";
-import { GLOBAL_EXPORT, MEMORY_EXPORT, rewriteModule } from "./rewrite.ts";
+import { GLOBAL_EXPORT, MEMORY_EXPORT, rewriteModule, rewriteModules } from "./rewrite.ts";
 
 const FIXTURES = new URL("../../../tests/fixtures/apps/", import.meta.url);
 
@@ -82,6 +82,40 @@ Deno.test("rewriteModule() keeps what a module computes", async () => {
   }
   assert.equal((after[`${GLOBAL_EXPORT}0`] as unknown as WebAssembly.Global).value, 8);
   assert.ok((after[`${MEMORY_EXPORT}0`] as unknown) instanceof WebAssembly.Memory);
+});
+
+Deno.test("rewriteModule() keeps the size of a memory in a global", async () => {
+  const source = await wat(`(module (memory (export "memory") 70 80)
+    (func (export "size") (result i32) (memory.size))
+    (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))`);
+  const { bytes, isShrinkable } = rewriteModule(source);
+  assert.ok(isShrinkable);
+  const exports = run(bytes);
+  const memory = exports.memory as unknown as WebAssembly.Memory;
+  const size = exports[`${GLOBAL_EXPORT}1`] ?? exports[`${GLOBAL_EXPORT}0`];
+  const global = size as unknown as WebAssembly.Global;
+  assert.equal(exports.size!(), 70);
+  assert.equal(exports.grow!(5), 70);
+  assert.equal(exports.size!(), 75);
+  assert.equal(memory.buffer.byteLength, 75 * 65536);
+  global.value = 70; // as rewinding does
+  assert.equal(exports.size!(), 70);
+  assert.equal(exports.grow!(3), 70, "what is there is used again");
+  assert.equal(memory.buffer.byteLength, 75 * 65536);
+  assert.equal(exports.grow!(7), 73);
+  assert.equal(memory.buffer.byteLength, 80 * 65536);
+  assert.equal(exports.grow!(1), -1, "the module's own limit holds");
+  assert.equal(exports.grow!(-1), -1);
+  assert.equal(exports.grow!(0), 80);
+});
+
+Deno.test("rewriteModules() leaves memory alone that another module grows", async () => {
+  const modules = await Promise.all([
+    wat(`(module (memory (export "memory") 1) (func (export "size") (result i32) (memory.size)))`),
+    wat(`(module (import "env" "memory" (memory 0))
+      (func (export "grow") (result i32) (memory.grow (i32.const 1))))`),
+  ]);
+  assert.deepEqual(rewriteModules(modules).map((module) => module.isShrinkable), [false, false]);
 });
 
 Deno.test("rewriteModule() says what cannot be rewound", async (t) => {

@@ -16,6 +16,17 @@ export function encodeU32(value: number): number[] {
   return bytes;
 }
 
+/** The signed LEB128 form of a number that is not negative. */
+export function encodeS32(value: number): number[] {
+  const bytes = encodeU32(value);
+  // The highest bit of the last group is the sign: make room for a zero.
+  if (bytes[bytes.length - 1]! & 0x40) {
+    bytes[bytes.length - 1]! |= 0x80;
+    bytes.push(0);
+  }
+  return bytes;
+}
+
 /** A length-prefixed UTF-8 name. */
 export function encodeName(name: string): number[] {
   const bytes = new TextEncoder().encode(name);
