@@ -212,7 +212,7 @@ export function hostOptionsFor(
     cacheDir,
     ...(values.workers === undefined ? {} : { workers: values.workers }),
     ...(memory === undefined ? {} : { maxInstanceMemory: memory }),
-    instances: "auto",
+    instances: values.instances ?? "auto",
     cpuLimitMs: values["cpu-limit"] ?? DEFAULT_CPU_LIMIT_MS,
     graceMs: values["grace-period"] ?? DEFAULT_GRACE_MS,
     // Only for the developer in front of the screen: nobody else may see what went wrong inside.

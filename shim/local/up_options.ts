@@ -6,6 +6,7 @@
 
 import { defineCommand, type OptionValues } from "../../lib/command_line.ts";
 import { parseDuration } from "../../lib/duration.ts";
+import type { HostOptions } from "../host/host_options.ts";
 import { parseListenAddress } from "./listen_address.ts";
 
 /** Smallest buffer that Spin accepts. */
@@ -211,6 +212,13 @@ const LIMITS = {
     parse: parseCount,
     group: "Limits",
   },
+  instances: {
+    kind: "value",
+    value: "auto|fresh|copy|copy-on-write",
+    help: "Force a way to make instances fresh",
+    parse: parseInstances,
+    hidden: true,
+  },
   "cpu-limit": {
     kind: "value",
     value: "TIME",
@@ -315,6 +323,12 @@ function parseEnvironmentFlag(text: string): [string, string] {
     throw new SyntaxError("Environment variable must be of the form `key=value`");
   }
   return [text.slice(0, separator), text.slice(separator + 1)];
+}
+
+function parseInstances(text: string): HostOptions["instances"] {
+  const strategies: readonly string[] = ["auto", "fresh", "copy", "copy-on-write"];
+  if (strategies.includes(text)) return text as HostOptions["instances"];
+  throw new SyntaxError(`give ${strategies.join(", ")}`);
 }
 
 function parseFormat(text: string): "plain" | "json" {
