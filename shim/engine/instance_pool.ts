@@ -20,7 +20,7 @@ import type { CopyOnWrite } from "./reset_copy_on_write.ts";
 export type InstanceStrategy = "auto" | "fresh" | "copy" | "copy-on-write";
 
 /** From this size on, mapping the initial memory is faster than copying it. */
-const COPY_ON_WRITE_BYTES = 1 << 20;
+const COPY_ON_WRITE_BYTES = 128 << 10;
 /** Milliseconds between two looks at idle instances. */
 const SWEEP_MS = 5_000;
 /** What an instance costs beside its memory, in bytes, roughly. */

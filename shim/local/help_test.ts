@@ -22,6 +22,7 @@ Deno.test("UP shows every option that is neither ignored nor for tasks", () => {
     "from-file",
     "from-registry",
     "default-app",
+    "instances",
     ...Object.keys(IGNORED_OPTIONS),
   ];
   const missing = Object.keys(UP.options).filter((name) => !words.includes(`--${name}`));
