@@ -33,8 +33,10 @@ export interface ArtifactManifest {
   readonly imports: readonly string[];
   /** Exports with their versions. */
   readonly exports: readonly string[];
-  /** Version-less interface → names that the bindings take from it. */
+  /** Interface, without its version unless there are several → names that the bindings take from it. */
   readonly functions: Readonly<Record<string, readonly string[]>>;
+  /** Whether it reads its environment while it starts, and so may start in another way there. */
+  readonly startReadsEnvironment: boolean;
   /** Why instances cannot be rewound; absent if they can. */
   readonly notResettable?: string;
 }

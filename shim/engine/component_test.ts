@@ -15,6 +15,7 @@ const MANIFEST: ArtifactManifest = {
   imports: [],
   exports: [],
   functions: {},
+  startReadsEnvironment: false,
 };
 
 async function compile(body: string, maxMemoryBytes?: number): Promise<WebAssembly.Module> {

@@ -8,7 +8,7 @@
 import { ASYNC_EXPORTS, ASYNC_IMPORTS } from "../imports/async_functions.ts";
 
 /** Raise when `prepare.ts`, `bindings.ts` or the rewriting of modules changes its output. */
-const FORMAT = 6;
+const FORMAT = 7;
 /** The binding generator's version, as pinned in `deno.json`. */
 const GENERATOR = "jco-1.10.2";
 

@@ -79,6 +79,8 @@ export class InstancePool {
     component: LoadedComponent,
     options: {
       first: ComponentInstance;
+      /** Why instances must not be rewound although the component could be, if so. */
+      notResettable?: string | undefined;
       strategy: InstanceStrategy;
       shared: PoolShared;
     },
@@ -88,7 +90,7 @@ export class InstancePool {
     const { first } = options;
     pool.#globalImage = first.globals.map((global) => global.value);
     const memoryBytes = sizeOf(first.memories);
-    if (component.manifest.notResettable === undefined) {
+    if ((component.manifest.notResettable ?? options.notResettable) === undefined) {
       pool.#resetter = chooseResetter(options.strategy, {
         initial: first.memories,
         isShrinkable: component.manifest.modules.every((module) => module.isShrinkable),

@@ -13,6 +13,7 @@ const MANIFEST: ArtifactManifest = {
   imports: [],
   exports: [],
   functions: {},
+  startReadsEnvironment: false,
 };
 
 interface FakeOptions {

@@ -22,7 +22,22 @@ function baseName(name: string): string {
   return name.split("@", 1)[0]!;
 }
 
-/** What the bindings are given: version-less interface → its functions and classes. */
+/**
+ * The imports that bindings have to name with their version: a component may import several versions
+ * of an interface, which have nothing in common but the name.
+ */
+export function ambiguousImports(imports: readonly string[]): string[] {
+  return imports.filter((name) =>
+    imports.some((other) =>
+      baseName(other) === baseName(name) && interfaceKey(other) !== interfaceKey(name)
+    )
+  );
+}
+
+/**
+ * What the bindings are given: version-less interface, or the whole name if that is ambiguous → its
+ * functions and classes.
+ */
 export type LinkedImports = Record<string, Record<string, unknown>>;
 
 /**
@@ -36,9 +51,10 @@ export function linkImports(
 ): LinkedImports {
   const linked: LinkedImports = {};
   const missing: string[] = [];
+  const ambiguous = ambiguousImports(manifest.imports);
   for (const name of manifest.imports) {
-    const base = baseName(name);
-    const wanted = manifest.functions[base];
+    const key = ambiguous.includes(name) ? name : baseName(name);
+    const wanted = manifest.functions[key];
     // An interface of types only, or one that nothing is taken from.
     if (!wanted) continue;
     const offered = options.offered[interfaceKey(name)];
@@ -48,7 +64,7 @@ export function linkImports(
     }
     const absent = wanted.filter((item) => !(item in offered));
     missing.push(...absent.map((item) => `${name}#${item}`));
-    linked[base] = offered;
+    linked[key] = offered;
   }
   if (missing.length === 0) return linked;
   throw new TerminalError(

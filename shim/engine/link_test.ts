@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TerminalError } from "../../lib/errors.ts";
 import type { ArtifactManifest } from "./artifact.ts";
-import { interfaceKey, linkImports } from "./link.ts";
+import { ambiguousImports, interfaceKey, linkImports } from "./link.ts";
 
 function manifestOf(
   imports: string[],
@@ -15,6 +15,7 @@ function manifestOf(
     imports,
     exports: [],
     functions,
+    startReadsEnvironment: false,
   };
 }
 
@@ -80,4 +81,33 @@ Deno.test("linkImports() names everything that is missing at once", () => {
       return true;
     },
   );
+});
+
+Deno.test("linkImports() keeps incompatible versions of an interface apart", () => {
+  const imports = [
+    "spin:postgres/postgres@3.0.0",
+    "spin:postgres/postgres@4.0.0",
+    "wasi:io/streams@0.2.0",
+    "wasi:io/streams@0.2.3",
+  ];
+  const [v3, v4, streams] = [{ Connection: class {} }, { Connection: class {} }, { f() {} }];
+  assert.deepEqual(ambiguousImports(imports), imports.slice(0, 2));
+  const linked = linkImports(
+    manifestOf(imports, {
+      "spin:postgres/postgres@3.0.0": ["Connection"],
+      "spin:postgres/postgres@4.0.0": ["Connection"],
+      "wasi:io/streams": ["f"],
+    }),
+    {
+      component: "c",
+      offered: {
+        "spin:postgres/postgres@3.0.0": v3,
+        "spin:postgres/postgres@4.0.0": v4,
+        "wasi:io/streams@0.2": streams,
+      },
+    },
+  );
+  assert.equal(linked["spin:postgres/postgres@3.0.0"], v3);
+  assert.equal(linked["spin:postgres/postgres@4.0.0"], v4);
+  assert.equal(linked["wasi:io/streams"], streams);
 });

@@ -17,6 +17,7 @@ import {
 import { adaptBindings } from "./bindings.ts";
 import { classifySource } from "./classify.ts";
 import { engineVersion } from "./engine_version.ts";
+import { ambiguousImports } from "./link.ts";
 import { probeStart } from "./start_probe.ts";
 import { readComponent } from "./wasm/component_binary.ts";
 import { rewriteModules, type RewrittenModule } from "./wasm/rewrite.ts";
@@ -32,7 +33,7 @@ export type PreparedFiles = Map<string, Uint8Array>;
 export async function prepareComponent(source: Uint8Array): Promise<PreparedFiles> {
   const component = await toComponent(source);
   const { imports, exports } = readComponent(component);
-  const generated = await generateBindings(component);
+  const generated = await generateBindings(component, ambiguousImports(imports));
   const files: PreparedFiles = new Map();
   const modules: ArtifactModule[] = [];
   let notResettable: string | undefined;
@@ -57,7 +58,8 @@ export async function prepareComponent(source: Uint8Array): Promise<PreparedFile
       files.set(name, new TextEncoder().encode(bindings.source));
     }
   }
-  notResettable ??= await probeStart(bindingsSource, { modules: files, functions });
+  const start = await probeStart(bindingsSource, { modules: files, functions });
+  notResettable ??= start.notResettable;
   const digests: Record<string, string> = {};
   for (const [name, content] of files) digests[name] = await sha256Hex(content);
   const manifest: ArtifactManifest = {
@@ -68,6 +70,7 @@ export async function prepareComponent(source: Uint8Array): Promise<PreparedFile
     imports,
     exports,
     functions,
+    startReadsEnvironment: start.readsEnvironment,
     ...(notResettable === undefined ? {} : { notResettable }),
   };
   files.set(ARTIFACT_FILES.manifest, new TextEncoder().encode(JSON.stringify(manifest, null, 2)));
@@ -103,11 +106,15 @@ async function toComponent(source: Uint8Array): Promise<Uint8Array> {
   }
 }
 
-async function generateBindings(component: Uint8Array): Promise<[string, Uint8Array][]> {
+/** @param versioned Imports that the bindings name with their version. */
+async function generateBindings(
+  component: Uint8Array,
+  versioned: readonly string[],
+): Promise<[string, Uint8Array][]> {
   try {
     const { files } = await generate(component, {
       name: "component",
-      map: [],
+      map: versioned.map((name) => [name, name]),
       instantiation: { tag: "async" },
       asyncMode: {
         tag: "jspi",

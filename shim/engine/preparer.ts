@@ -5,6 +5,7 @@
  */
 
 import { TerminalError } from "../../lib/errors.ts";
+import { readWholeFile } from "../../lib/read_file.ts";
 import { selfCommand } from "../../lib/self_command.ts";
 import { sha256Hex } from "./artifact.ts";
 import type { PrepareFailure } from "./prepare_main.ts";
@@ -47,7 +48,7 @@ export async function prepare(path: string, options: PrepareOptions): Promise<Pr
 
 async function readSource(path: string, component: string): Promise<Uint8Array> {
   try {
-    return await Deno.readFile(path);
+    return await readWholeFile(path);
   } catch (error) {
     throw new TerminalError(
       "UnreadableSource",

@@ -33,6 +33,36 @@ function single(result: unknown): unknown[] {
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
+/** The interface whose answers depend on how the component is configured. */
+export const ENVIRONMENT = "wasi:cli/environment";
+
+/** Why a component that called this function while it started cannot be rewound. */
+export function calledWhileStarting(name: string): string {
+  return `it calls ${name} while it starts`;
+}
+
+/**
+ * The imports with every function watched that is not constant. Resources need no watching: an
+ * instance gets its first one from a function.
+ */
+export function watchCalls(imports: LinkedImports, onCall: (name: string) => void): LinkedImports {
+  const watched: LinkedImports = {};
+  for (const [interface_, items] of Object.entries(imports)) {
+    watched[interface_] = { ...items };
+    for (const [item, value] of Object.entries(items)) {
+      const name = `${interface_}#${item}`;
+      if (typeof value !== "function" || /^[A-Z]/.test(item) || name in CONSTANT_FUNCTIONS) {
+        continue;
+      }
+      watched[interface_][item] = (...args: unknown[]) => {
+        onCall(name);
+        return value(...args);
+      };
+    }
+  }
+  return watched;
+}
+
 /** Remembers which resources an instance got while it started, and makes them anew. */
 export class StartRecorder {
   /** The imports to instantiate with. */

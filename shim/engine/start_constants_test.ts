@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { StartRecorder } from "./start_constants.ts";
+import { StartRecorder, watchCalls } from "./start_constants.ts";
 
 class Stream {}
 
@@ -41,4 +41,22 @@ Deno.test("StartRecorder leaves all other imports as they are", () => {
     assert.equal(recorder.imports[name], original[name]);
   }
   assert.notEqual(recorder.imports["wasi:cli/stdout"], original["wasi:cli/stdout"]);
+});
+
+Deno.test("watchCalls() reports calls of functions that are not constant", () => {
+  const called: string[] = [];
+  class Pollable {}
+  const watched = watchCalls({
+    "wasi:clocks/wall-clock": { now: (x: unknown) => x },
+    "wasi:cli/environment": { getEnvironment: () => [["a", "b"]] },
+    "wasi:io/poll": { Pollable, poll: () => 1 },
+  }, (name) => called.push(name));
+  assert.deepEqual((watched["wasi:cli/environment"]!.getEnvironment as () => unknown)(), [[
+    "a",
+    "b",
+  ]]);
+  assert.equal(watched["wasi:io/poll"]!.Pollable, Pollable);
+  assert.deepEqual(called, []);
+  assert.equal((watched["wasi:clocks/wall-clock"]!.now as (x: number) => number)(7), 7);
+  assert.deepEqual(called, ["wasi:clocks/wall-clock#now"]);
 });

@@ -7,9 +7,17 @@
  */
 
 import { CaptureTable } from "./capture_table.ts";
-import { CONSTANT_FUNCTIONS } from "./start_constants.ts";
+import { calledWhileStarting, CONSTANT_FUNCTIONS, ENVIRONMENT } from "./start_constants.ts";
 import { GuestWaits } from "./guest_waits.ts";
 import { compileInterruptHelper, Preemption, TurnQueue } from "./preemption.ts";
+
+/** What {@link probeStart} found. */
+export interface StartProbe {
+  /** Why instances cannot be rewound, or undefined if they can. */
+  readonly notResettable: string | undefined;
+  /** The component may start in another way where its environment is not empty. */
+  readonly readsEnvironment: boolean;
+}
 
 /** Milliseconds a component may use to start. */
 const START_LIMIT_MS = 10_000;
@@ -23,7 +31,6 @@ class CalledHost extends Error {
  * Instantiates a component once.
  * @param bindings The adapted bindings' source.
  * @param options.functions Version-less interface → names that the bindings take from it.
- * @returns why instances cannot be rewound, or undefined if they can.
  */
 export async function probeStart(
   bindings: string,
@@ -31,9 +38,16 @@ export async function probeStart(
     modules: ReadonlyMap<string, Uint8Array>;
     functions: Readonly<Record<string, readonly string[]>>;
   },
-): Promise<string | undefined> {
+): Promise<StartProbe> {
   let called: string | undefined;
+  let readsEnvironment = false;
   const imports = watchingImports(options.functions, (name) => called ??= name);
+  for (const [item, answer] of Object.entries(imports[ENVIRONMENT] ?? {})) {
+    imports[ENVIRONMENT]![item] = () => {
+      readsEnvironment = true;
+      return (answer as () => unknown)();
+    };
+  }
   const preemption = new Preemption({
     helper: compileInterruptHelper(),
     turns: new TurnQueue(),
@@ -60,13 +74,20 @@ export async function probeStart(
     );
   } catch (error) {
     // With real imports it may well start; if not, the host says so when it tries.
-    return called === undefined
-      ? `it does not start on its own: ${error instanceof Error ? error.message : error}`
-      : `it calls ${called} while it starts`;
+    const detail = error instanceof Error ? error.message : error;
+    return {
+      notResettable: called === undefined
+        ? `it does not start on its own: ${detail}`
+        : calledWhileStarting(called),
+      readsEnvironment,
+    };
   } finally {
     URL.revokeObjectURL(url);
   }
-  return called === undefined ? undefined : `it calls ${called} while it starts`;
+  return {
+    notResettable: called === undefined ? undefined : calledWhileStarting(called),
+    readsEnvironment,
+  };
 }
 
 type Watched = Record<string, Record<string, unknown>>;

@@ -60,7 +60,10 @@ Deno.test("probeStart() says why instances cannot be rewound", async (t) => {
   const modules = new Map([["m.wasm", bytes]]);
   for (const [name, body, expected] of cases) {
     await t.step(name, async () => {
-      const reason = await probeStart(bindings(body), { modules, functions: FUNCTIONS });
+      const { notResettable: reason } = await probeStart(bindings(body), {
+        modules,
+        functions: FUNCTIONS,
+      });
       if (expected) assert.match(reason ?? "", expected);
       else assert.equal(reason, undefined);
     });

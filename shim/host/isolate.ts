@@ -14,6 +14,7 @@ import { InstanceBudget } from "../engine/instance_budget.ts";
 import { InstancePool, type PoolShared } from "../engine/instance_pool.ts";
 import { linkImports } from "../engine/link.ts";
 import { compileInterruptHelper, TurnQueue } from "../engine/preemption.ts";
+import { calledWhileStarting, watchCalls } from "../engine/start_constants.ts";
 import { openCopyOnWrite } from "../engine/reset_copy_on_write.ts";
 import type { ImportObject } from "../imports/component_context.ts";
 import type { LockedApp } from "../loader/locked_app.ts";
@@ -162,8 +163,15 @@ async function createPool(
   const imports = linkImports(manifest, { component: id, offered });
   const loaded = await loadComponent({ ...component, imports, shared: options.engine });
   try {
+    let notResettable: string | undefined;
+    if (manifest.startReadsEnvironment && options.context.component(id).environment.length > 0) {
+      const watched = watchCalls(imports, (name) => notResettable ??= calledWhileStarting(name));
+      await (await loadComponent({ ...component, imports: watched, shared: options.engine }))
+        .instantiate();
+    }
     return InstancePool.create(loaded, {
       first: await loaded.instantiate(),
+      notResettable,
       strategy: options.init.options.instances,
       shared: options.shared,
     });

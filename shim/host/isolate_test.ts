@@ -88,7 +88,7 @@ async function ask(isolate: Isolate, path: string): Promise<{ status: number; bo
 
 Deno.test("createIsolate() serves an app", async () => {
   await withIsolate(async (isolate, lines) => {
-    assert.deepEqual([...isolate.strategies], [["torture", "copy"]]);
+    assert.deepEqual([...isolate.strategies], [["torture", "copy-on-write"]]);
     assert.deepEqual(await ask(isolate, "/"), { status: 200, body: "hello from C\n" });
     assert.match((await ask(isolate, "/env")).body, /COLOR=green/);
     assert.match((await ask(isolate, "/headers")).body, /spin-path-info: \/headers/);
