@@ -47,7 +47,7 @@ function deadlinePollable(deadline: bigint): Pollable {
       }
       return fired.promise;
     },
-    // A guest that is abandoned while it waits is never woken: it goes with the promise.
+    // A guest that is abandoned while it waits is not woken by this promise.
     () => clearTimeout(timer),
   );
 }
