@@ -38,6 +38,7 @@ export async function buildBundle(outDir: string): Promise<void> {
   const unfinished = await Deno.makeTempDir({ dir: parent, prefix: ".bundle-" });
   try {
     await bundleModules(join(unfinished, "app"));
+    await loadRequireLazily(join(unfinished, "app"));
     await copyWasm(unfinished);
     for (const [name, mode] of Object.entries(LAUNCHERS)) {
       await Deno.writeTextFile(join(unfinished, name), launcher(mode), { mode: 0o755 });
@@ -70,6 +71,27 @@ async function bundleModules(outDir: string): Promise<void> {
     stderr: "piped",
   }).output();
   if (!success) throw new Error(`Cannot bundle: ${new TextDecoder().decode(stderr).trim()}`);
+}
+
+const EAGER_REQUIRE =
+  /^import \{ createRequire as (\w+) \} from "node:module";\nvar __require = \1\(import\.meta\.url\);$/m;
+
+/**
+ * The bundler's helpers, which every chunk imports, make a `require` for CommonJS packages. Loading
+ * what it needs costs a cold start ten milliseconds, so that is put off until it is called.
+ */
+async function loadRequireLazily(directory: string): Promise<void> {
+  for await (const { name } of Deno.readDir(directory)) {
+    if (!name.endsWith(".js")) continue;
+    const path = join(directory, name);
+    const source = await Deno.readTextFile(path);
+    const lazy = source.replace(
+      EAGER_REQUIRE,
+      'var __require = (id) => process.getBuiltinModule("node:module")' +
+        ".createRequire(import.meta.url)(id);",
+    );
+    if (lazy !== source) await Deno.writeTextFile(path, lazy);
+  }
 }
 
 /** The generator finds its Wasm relative to the module it is in, which is a chunk now. */

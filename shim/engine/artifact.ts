@@ -5,7 +5,7 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../../lib/node_builtins.ts";
 
 /** File names in a prepared directory. */
 export const ARTIFACT_FILES = { manifest: "manifest.json", bindings: "component.js" } as const;
@@ -41,8 +41,14 @@ export interface ArtifactManifest {
   readonly notResettable?: string;
 }
 
+/** From this size on, loading Node's hashing pays: it does not copy the bytes first. */
+const LARGE_BYTES = 1 << 20;
+
 /** sha256 of bytes, in hex. */
-export function sha256Hex(bytes: Uint8Array): Promise<string> {
-  // Twice as fast as `crypto.subtle`, which copies the bytes first: 9 instead of 17 ms for 12 MB.
-  return Promise.resolve(createHash("sha256").update(bytes).digest("hex"));
+export async function sha256Hex(bytes: Uint8Array): Promise<string> {
+  if (bytes.length >= LARGE_BYTES) {
+    return nodeCrypto().createHash("sha256").update(bytes).digest("hex");
+  }
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return new Uint8Array(digest).toHex();
 }

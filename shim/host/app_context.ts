@@ -21,20 +21,30 @@ import {
   createSqliteKeyValueStore,
   type SqliteKeyValueStore,
 } from "../imports/key_value_sqlite.ts";
+import { createRemoteLlm } from "../imports/llm_remote_http.ts";
+import { MqttConnections } from "../imports/mqtt_connections.ts";
 import { createOutboundPolicy } from "../imports/outbound_policy.ts";
 import { RedisConnections } from "../imports/redis_connections.ts";
 import { checkStores } from "../imports/runtime_config_defaults.ts";
+import { createSpinHttp } from "../imports/spin_http.ts";
 import { createSpinKeyValue } from "../imports/spin_key_value.ts";
+import { createSpinLlm, type LlmBackend } from "../imports/spin_llm.ts";
+import { createSpinMqtt, type SpinMqttOptions } from "../imports/spin_mqtt.ts";
+import { createSpinMysql, type MysqlConnections } from "../imports/spin_mysql.ts";
+import { createSpinPostgres, type PgConnections } from "../imports/spin_postgres.ts";
 import { createSpinRedis } from "../imports/spin_redis.ts";
 import { createSpinSqlite } from "../imports/spin_sqlite.ts";
 import { createSpinVariables } from "../imports/spin_variables.ts";
+import { SqlConnections } from "../imports/sql_connections.ts";
 import { createLocalSqliteDatabase } from "../imports/sqlite_local.ts";
 import { createVariableResolver, type VariableResolver } from "../imports/variable_resolver.ts";
 import { createWasiCli } from "../imports/wasi_cli.ts";
 import { createWasiClocks } from "../imports/wasi_clocks.ts";
+import { createWasiConfig } from "../imports/wasi_config.ts";
 import { createWasiFilesystem } from "../imports/wasi_filesystem.ts";
 import { createWasiHttp } from "../imports/wasi_http.ts";
 import { createWasiIo } from "../imports/wasi_io.ts";
+import { createWasiKeyvalue } from "../imports/wasi_keyvalue.ts";
 import { createWasiRandom } from "../imports/wasi_random.ts";
 import { createWasiSockets } from "../imports/wasi_sockets.ts";
 import { convertAllowedHttpHost } from "../loader/allowed_http_hosts.ts";
@@ -86,7 +96,16 @@ export function createAppContext(
     report: edge.report,
   });
   const stores = new KeyValueStores(options);
-  const redis = new RedisConnections();
+  const shared: SharedParts = {
+    redis: new RedisConnections(),
+    postgres: new SqlConnections("postgres"),
+    mysql: new SqlConnections("mysql"),
+    mqtt: {
+      connections: new MqttConnections(),
+      maxPayloadBytes: config.outboundMqtt?.maxPayloadSizeBytes,
+    },
+    llm: config.llmCompute && createRemoteLlm(config.llmCompute),
+  };
   const createPolicy = createPolicies(app, { options, edge, variables });
   const contexts = new Map<string, ComponentContext>();
   const imports = new Map<string, ImportObject>();
@@ -107,12 +126,14 @@ export function createAppContext(
 
   return {
     component,
-    componentImports: (id) =>
-      getOrCreate(imports, id, () => createImports(component(id), { redis })),
+    componentImports: (id) => getOrCreate(imports, id, () => createImports(component(id), shared)),
     async close() {
       await logs.close(FLUSH_MS);
       stores.close();
-      redis.close();
+      shared.redis.close();
+      shared.postgres.close();
+      shared.mysql.close();
+      shared.mqtt.connections.close();
     },
   };
 }
@@ -205,6 +226,7 @@ function createContext(locked: LockedComponent, parts: ContextParts): ComponentC
       Object.hasOwn(sqliteDatabases, label)
         ? createLocalSqliteDatabase(sqliteDatabases[label]!)
         : undefined,
+    aiModels: componentLabels(locked, "ai_models"),
     internal: parts.internal,
   };
 }
@@ -236,12 +258,16 @@ function createPolicies(
     variables: VariableResolver;
   },
 ): (component: LockedComponent) => OutboundPolicy {
-  const { outboundNetworking, outboundHttp, outboundRedis } = options.runtimeConfig;
+  const config = options.runtimeConfig;
+  const { outboundNetworking, outboundHttp, outboundRedis, outboundMqtt } = config;
   const blocked = createBlockedNetworks(outboundNetworking.blockNetworks);
   const limits = createConnectionLimits({
     http: outboundHttp.maxConnections,
     socket: outboundNetworking.maxSocketConnections,
     redis: outboundRedis?.maxConnections,
+    mqtt: outboundMqtt?.maxConnections,
+    postgres: config.outboundPg?.maxConnections,
+    mysql: config.outboundMysql?.maxConnections,
     total: outboundNetworking.maxTotalConnections,
   });
   const componentIds = app.components.map(({ id }) => id);
@@ -289,20 +315,33 @@ class KeyValueStores {
   }
 }
 
-function createImports(
-  component: ComponentContext,
-  { redis }: { redis: RedisConnections },
-): ImportObject {
+/** What the components of an isolate share. */
+interface SharedParts {
+  readonly redis: RedisConnections;
+  readonly postgres: PgConnections;
+  readonly mysql: MysqlConnections;
+  readonly mqtt: SpinMqttOptions;
+  readonly llm: LlmBackend | undefined;
+}
+
+function createImports(component: ComponentContext, shared: SharedParts): ImportObject {
   return {
     ...createWasiCli(component),
     ...createWasiClocks(component),
+    ...createWasiConfig(component),
     ...createWasiFilesystem(component),
     ...createWasiHttp(component),
     ...createWasiIo(),
+    ...createWasiKeyvalue(component),
     ...createWasiSockets(component),
     ...createWasiRandom(component),
+    ...createSpinHttp(component),
     ...createSpinKeyValue(component),
-    ...createSpinRedis(component, redis),
+    ...createSpinLlm(component, shared.llm),
+    ...createSpinMqtt(component, shared.mqtt),
+    ...createSpinMysql(component, shared.mysql),
+    ...createSpinPostgres(component, shared.postgres),
+    ...createSpinRedis(component, shared.redis),
     ...createSpinSqlite(component),
     ...createSpinVariables(component),
   };

@@ -96,10 +96,21 @@ Deno.test("createAppContext() offers all interfaces", async () => {
         "wasi:io/streams@0.2",
         "fermyon:spin/key-value",
         "fermyon:spin/key-value@2.0.0",
+        "fermyon:spin/mysql@2.0.0",
+        "fermyon:spin/postgres@2.0.0",
+        "spin:postgres/postgres@4.2.0",
         "fermyon:spin/sqlite@2.0.0",
         "spin:sqlite/sqlite@3.0.0",
         "fermyon:spin/variables@2.0.0",
         "fermyon:spin/config",
+        "fermyon:spin/http",
+        "fermyon:spin/llm",
+        "fermyon:spin/llm@2.0.0",
+        "fermyon:spin/mqtt@2.0.0",
+        "wasi:config/store@0.2.0-draft-2024-09-27",
+        "wasi:keyvalue/atomics@0.2.0-draft2",
+        "wasi:keyvalue/batch@0.2.0-draft2",
+        "wasi:keyvalue/store@0.2.0-draft2",
       ]
     ) assert.ok(offered.includes(name), name);
   });

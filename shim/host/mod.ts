@@ -16,8 +16,9 @@ import { findPort, HttpListener, type ListenOptions } from "./http_listener.ts";
 import { httpRoutes } from "./http_triggers.ts";
 import { createIsolate, type IsolateComponent, type IsolateInit } from "./isolate.ts";
 import { writeReport } from "./report.ts";
+import type { WorkerInit } from "./worker_main.ts";
+import type { Workers } from "./workers.ts";
 import { Router } from "./router.ts";
-import { Workers } from "./workers.ts";
 import { fileURLToPath } from "node:url";
 
 export type { HostOptions } from "./host_options.ts";
@@ -81,15 +82,29 @@ async function serve(
   };
   const report = (line: string): void => writeReport([line]);
   const listener = new HttpListener(listen, { handler: server.handler, report });
-  const workers = new Workers({ isolate: server.isolateInit, listen }, { report });
-  workers.start(server.workerCount - 1);
+  const workers = await startWorkers({ isolate: server.isolateInit, listen }, {
+    count: server.workerCount - 1,
+    report,
+  });
   reportDuplicates(app);
   announce(app, { baseUrl: server.baseUrl, format: options.announce });
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-  await Promise.all([listener.stop(options.graceMs), workers.stop(options.graceMs)]);
+  await Promise.all([listener.stop(options.graceMs), workers?.stop(options.graceMs)]);
+}
+
+/** With one CPU there are none, and the code for them is not loaded. */
+async function startWorkers(
+  init: WorkerInit,
+  { count, report }: { count: number; report: (line: string) => void },
+): Promise<Workers | undefined> {
+  if (count === 0) return undefined;
+  const { Workers } = await import("./workers.ts");
+  const workers = new Workers(init, { report });
+  workers.start(count);
+  return workers;
 }
 
 function checkTriggers(app: LockedApp): void {

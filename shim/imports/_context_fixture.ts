@@ -26,11 +26,13 @@ export function testContext(overrides: Partial<ComponentContext> = {}): Componen
       get() {
         throw new Error("no variables in this test");
       },
+      names: () => [],
     },
     keyValueLabels: [],
     keyValueStore: () => undefined,
     sqliteLabels: [],
     sqliteDatabase: () => undefined,
+    aiModels: [],
     internal: { component: () => undefined, selfUrl: () => "http://127.0.0.1:3000" },
     ...overrides,
   };

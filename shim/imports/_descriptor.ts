@@ -7,26 +7,7 @@
  * @module
  */
 
-import {
-  closeSync,
-  constants,
-  fdatasyncSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  futimesSync,
-  linkSync,
-  lstatSync,
-  lutimesSync,
-  mkdirSync,
-  openSync,
-  readlinkSync,
-  realpathSync,
-  renameSync,
-  rmdirSync,
-  symlinkSync,
-  unlinkSync,
-} from "node:fs";
+import { fs } from "../../lib/node_builtins.ts";
 import {
   type DescriptorStat,
   directoryStat,
@@ -133,11 +114,11 @@ export class Descriptor {
   }
 
   syncData(): void {
-    if (this.#opened) attempt(() => fdatasyncSync(this.#opened!.file.fd));
+    if (this.#opened) attempt(() => fs().fdatasyncSync(this.#opened!.file.fd));
   }
 
   sync(): void {
-    if (this.#opened) attempt(() => fsyncSync(this.#opened!.file.fd));
+    if (this.#opened) attempt(() => fs().fsyncSync(this.#opened!.file.fd));
   }
 
   getFlags(): DescriptorFlags {
@@ -148,13 +129,13 @@ export class Descriptor {
 
   getType(): EntryType {
     if (this.#directory) return "directory";
-    return attempt(() => entryType(fstatSync(this.#file().file.fd, { bigint: true })));
+    return attempt(() => entryType(fs().fstatSync(this.#file().file.fd, { bigint: true })));
   }
 
   setSize(size: bigint): void {
     const file = this.#writableFile("not-permitted");
     if (size > BigInt(Number.MAX_SAFE_INTEGER)) throw "file-too-large" satisfies FsErrorCode;
-    attempt(() => ftruncateSync(file.fd, Number(size)));
+    attempt(() => fs().ftruncateSync(file.fd, Number(size)));
   }
 
   setTimes(accessed: NewTimestamp, modified: NewTimestamp): void {
@@ -166,8 +147,8 @@ export class Descriptor {
     const { file, isWritable } = this.#file();
     if (!isWritable) throw "not-permitted" satisfies FsErrorCode;
     attempt(() => {
-      const times = newTimes(fstatSync(file.fd, { bigint: true }), { accessed, modified });
-      futimesSync(file.fd, times.accessed, times.modified);
+      const times = newTimes(fs().fstatSync(file.fd, { bigint: true }), { accessed, modified });
+      fs().futimesSync(file.fd, times.accessed, times.modified);
     });
   }
 
@@ -193,12 +174,12 @@ export class Descriptor {
     this.#checkMutable();
     const place = this.#resolve(path, false);
     if (place.entry) throw "exist" satisfies FsErrorCode;
-    attempt(() => mkdirSync(mutablePath(place)));
+    attempt(() => fs().mkdirSync(mutablePath(place)));
   }
 
   stat(): DescriptorStat {
     if (!this.#directory) {
-      return attempt(() => toStat(fstatSync(this.#file().file.fd, { bigint: true })));
+      return attempt(() => toStat(fs().fstatSync(this.#file().file.fd, { bigint: true })));
     }
     return statOf(this.#ownEntry());
   }
@@ -225,7 +206,7 @@ export class Descriptor {
     const to = target.#resolve(newPath, false);
     if (to.entry) throw "exist" satisfies FsErrorCode;
     if (to.mustBeDirectory) throw "no-entry" satisfies FsErrorCode;
-    attempt(() => linkSync(mutablePath(from), mutablePath(to)));
+    attempt(() => fs().linkSync(mutablePath(from), mutablePath(to)));
   }
 
   openAt(
@@ -262,7 +243,7 @@ export class Descriptor {
   readlinkAt(path: string): string {
     const place = this.#existing(path, {});
     if (place.entry?.type !== "symbolic-link") throw "invalid" satisfies FsErrorCode;
-    const target = attempt(() => readlinkSync(place.root.hostPath(place.parts)!));
+    const target = attempt(() => fs().readlinkSync(place.root.hostPath(place.parts)!));
     // An absolute target would tell where on the host things are.
     if (target.startsWith("/")) throw "not-permitted" satisfies FsErrorCode;
     return target;
@@ -272,7 +253,7 @@ export class Descriptor {
     this.#checkMutable();
     const place = this.#existing(path, {});
     if (place.entry?.type !== "directory") throw "not-directory" satisfies FsErrorCode;
-    attempt(() => rmdirSync(mutablePath(place)));
+    attempt(() => fs().rmdirSync(mutablePath(place)));
   }
 
   renameAt(oldPath: string, target: Descriptor, newPath: string): void {
@@ -283,7 +264,7 @@ export class Descriptor {
     if (to.mustBeDirectory && from.entry?.type !== "directory") {
       throw "not-directory" satisfies FsErrorCode;
     }
-    attempt(() => renameSync(mutablePath(from), mutablePath(to)));
+    attempt(() => fs().renameSync(mutablePath(from), mutablePath(to)));
   }
 
   symlinkAt(target: string, path: string): void {
@@ -293,14 +274,14 @@ export class Descriptor {
     const place = this.#resolve(path, false);
     if (place.entry) throw "exist" satisfies FsErrorCode;
     if (place.mustBeDirectory) throw "no-entry" satisfies FsErrorCode;
-    attempt(() => symlinkSync(target, mutablePath(place)));
+    attempt(() => fs().symlinkSync(target, mutablePath(place)));
   }
 
   unlinkFileAt(path: string): void {
     this.#checkMutable();
     const place = this.#existing(path, {});
     if (place.entry?.type === "directory") throw "is-directory" satisfies FsErrorCode;
-    attempt(() => unlinkSync(mutablePath(place)));
+    attempt(() => fs().unlinkSync(mutablePath(place)));
   }
 
   isSameObject(other: Descriptor): boolean {
@@ -311,7 +292,7 @@ export class Descriptor {
 
   metadataHash(): MetadataHash {
     if (!this.#directory) {
-      return attempt(() => metadataHash(fstatSync(this.#file().file.fd, { bigint: true })));
+      return attempt(() => metadataHash(fs().fstatSync(this.#file().file.fd, { bigint: true })));
     }
     const { root, parts } = this.#directory;
     return metadataHash(this.#ownEntry().stats, `${root.guestPath}/${parts.join("/")}`);
@@ -394,7 +375,7 @@ function setTimes(
   if (!stats || path === undefined) throw "not-permitted" satisfies FsErrorCode;
   const { accessed, modified } = newTimes(stats, times);
   // The place has been resolved: a link that is still there is meant itself.
-  attempt(() => lutimesSync(path, accessed, modified));
+  attempt(() => fs().lutimesSync(path, accessed, modified));
 }
 
 /** Opens what a place says, and makes sure that it is what was opened. */
@@ -412,13 +393,13 @@ function openFile(
   quota.take();
   let fd: number | undefined;
   try {
-    fd = openSync(path, openMode({ canRead, canWrite, openFlags }), 0o666);
+    fd = fs().openSync(path, openMode({ canRead, canWrite, openFlags }), 0o666);
     if (isWritable && !place.root.isPinned(place.parts)) checkUnmoved(path, fd);
     // Only now, when it is sure which file it is.
-    if (openFlags.truncate) ftruncateSync(fd, 0);
+    if (openFlags.truncate) fs().ftruncateSync(fd, 0);
     return { file: new OpenFile(fd, quota), canRead, canWrite, isWritable };
   } catch (error) {
-    if (fd !== undefined) closeSync(fd);
+    if (fd !== undefined) fs().closeSync(fd);
     quota.giveBack();
     throw toFsErrorCode(error);
   }
@@ -431,15 +412,15 @@ function openMode(options: {
 }): number {
   const { canRead, canWrite, openFlags } = options;
   let mode = canRead && canWrite
-    ? constants.O_RDWR
+    ? fs().constants.O_RDWR
     : canWrite
-    ? constants.O_WRONLY
-    : constants.O_RDONLY;
-  if (openFlags.create) mode |= constants.O_CREAT;
-  if (openFlags.exclusive) mode |= constants.O_EXCL;
+    ? fs().constants.O_WRONLY
+    : fs().constants.O_RDONLY;
+  if (openFlags.create) mode |= fs().constants.O_CREAT;
+  if (openFlags.exclusive) mode |= fs().constants.O_EXCL;
   // Opening a pipe must not block every guest of the isolate, and a link was never meant. Windows
   // has neither flag.
-  return mode | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0);
+  return mode | (fs().constants.O_NONBLOCK ?? 0) | (fs().constants.O_NOFOLLOW ?? 0);
 }
 
 /**
@@ -447,9 +428,9 @@ function openMode(options: {
  * @throws {FsErrorCode} `not-permitted` if the path leads through a link now, or to another file.
  */
 function checkUnmoved(path: string, fd: number): void {
-  const opened = fstatSync(fd, { bigint: true });
-  const real = realpathSync(path);
-  const found = lstatSync(real, { bigint: true });
+  const opened = fs().fstatSync(fd, { bigint: true });
+  const real = fs().realpathSync(path);
+  const found = fs().lstatSync(real, { bigint: true });
   if (real !== path || found.ino !== opened.ino || found.dev !== opened.dev) {
     throw "not-permitted" satisfies FsErrorCode;
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../../lib/node_builtins.ts";
 import type { BigIntStats } from "node:fs";
 import { type EntryType, entryType } from "./_mount_root.ts";
 
@@ -98,7 +98,7 @@ function newTime(time: NewTimestamp, currentNanos: bigint): number {
  * @param path Stands for a directory that the host does not have.
  */
 export function metadataHash(stats: BigIntStats | undefined, path = ""): MetadataHash {
-  const hash = createHash("sha256")
+  const hash = nodeCrypto().createHash("sha256")
     .update(stats ? `${stats.dev}:${stats.ino}` : `path:${path}`)
     .digest();
   return { lower: hash.readBigUInt64LE(0), upper: hash.readBigUInt64LE(8) };

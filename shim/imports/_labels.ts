@@ -7,7 +7,11 @@
 import type { LockedComponent } from "../loader/locked_app.ts";
 
 /** Keys of a component's metadata that hold a list of strings. */
-export type LabelKey = "key_value_stores" | "databases" | "allowed_outbound_hosts";
+export type LabelKey =
+  | "key_value_stores"
+  | "databases"
+  | "ai_models"
+  | "allowed_outbound_hosts";
 
 /** The strings under `key`; absent is empty. */
 export function componentLabels(component: LockedComponent, key: LabelKey): string[] {

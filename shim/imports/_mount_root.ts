@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type BigIntStats, lstatSync, readdirSync, realpathSync, statSync } from "node:fs";
+import type { BigIntStats } from "node:fs";
+import { fs } from "../../lib/node_builtins.ts";
 import { join } from "node:path";
 import type { Mount } from "./component_context.ts";
 
@@ -103,11 +104,11 @@ export class MountRoot {
     const file = this.#files.get(key);
     // What is mounted is the file that a link leads to: it was the user's choice, not the guest's.
     if (file !== undefined) {
-      return toEntry(statSync(file.hostPath, { bigint: true, throwIfNoEntry: false }));
+      return toEntry(fs().statSync(file.hostPath, { bigint: true, throwIfNoEntry: false }));
     }
-    const found = this.#hostPath === undefined
-      ? undefined
-      : toEntry(lstatSync(join(this.#hostPath, ...parts), { bigint: true, throwIfNoEntry: false }));
+    const found = this.#hostPath === undefined ? undefined : toEntry(
+      fs().lstatSync(join(this.#hostPath, ...parts), { bigint: true, throwIfNoEntry: false }),
+    );
     if (found) return found;
     return this.#directories.has(key) ? { stats: undefined, type: "directory" } : undefined;
   }
@@ -116,8 +117,8 @@ export class MountRoot {
   list(parts: readonly string[]): { name: string; type: EntryType }[] {
     const names = new Map<string, EntryType>();
     const hostPath = this.hostPath(parts);
-    if (hostPath !== undefined && lstatSync(hostPath, { throwIfNoEntry: false })) {
-      for (const item of readdirSync(hostPath, { withFileTypes: true })) {
+    if (hostPath !== undefined && fs().lstatSync(hostPath, { throwIfNoEntry: false })) {
+      for (const item of fs().readdirSync(hostPath, { withFileTypes: true })) {
         names.set(item.name, entryType(item));
       }
     }
@@ -153,8 +154,8 @@ export function buildMountRoots(mounts: readonly Mount[]): MountRoot[] {
   const roots: { root: MountRoot; parts: string[] }[] = [];
   const files: { mount: Mount; hostPath: string }[] = [];
   for (const mount of mounts) {
-    const hostPath = realpathSync(mount.hostPath);
-    if (statSync(hostPath).isDirectory()) {
+    const hostPath = fs().realpathSync(mount.hostPath);
+    if (fs().statSync(hostPath).isDirectory()) {
       const options = { hostPath, isWritable: mount.writable };
       const root = new MountRoot(mount.guestPath, options);
       roots.push({ root, parts: splitPath(mount.guestPath) });

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { lookup } from "node:dns/promises";
 import type { OutboundPolicy } from "./component_context.ts";
 import {
   type IpAddress,
@@ -76,6 +75,7 @@ async function resolve(
   if (!await options.answer) throw "permanent-resolver-failure" satisfies SocketErrorCode;
   let found: { address: string }[];
   try {
+    const { lookup } = await import("node:dns/promises");
     found = await lookup(host, { all: true });
   } catch (error) {
     const code = toSocketErrorCode(error);

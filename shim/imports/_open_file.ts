@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, fstatSync, readSync, writeSync } from "node:fs";
+import { fs } from "../../lib/node_builtins.ts";
 import {
   type ByteSink,
   type ByteSource,
@@ -62,7 +62,7 @@ export class OpenFile {
   release(): void {
     if (--this.#users !== 0) return;
     this.#quota.giveBack();
-    closeSync(this.fd);
+    fs().closeSync(this.fd);
   }
 
   /** At most `length` bytes; none at the end of the file. @throws {FsErrorCode} */
@@ -70,7 +70,7 @@ export class OpenFile {
     // Beyond what a file can have, there is nothing.
     if (offset > BigInt(Number.MAX_SAFE_INTEGER)) return new Uint8Array(0);
     const buffer = new Uint8Array(length);
-    const count = attempt(() => readSync(this.fd, buffer, 0, length, Number(offset)));
+    const count = attempt(() => fs().readSync(this.fd, buffer, 0, length, Number(offset)));
     return count === length ? buffer : buffer.slice(0, count);
   }
 
@@ -82,7 +82,9 @@ export class OpenFile {
     let position = Number(offset);
     for (let written = 0; written < bytes.length;) {
       const from = written;
-      const count = attempt(() => writeSync(this.fd, bytes, from, bytes.length - from, position));
+      const count = attempt(() =>
+        fs().writeSync(this.fd, bytes, from, bytes.length - from, position)
+      );
       written += count;
       position += count;
     }
@@ -90,7 +92,7 @@ export class OpenFile {
 
   /** Bytes in the file. */
   size(): bigint {
-    return attempt(() => fstatSync(this.fd, { bigint: true }).size);
+    return attempt(() => fs().fstatSync(this.fd, { bigint: true }).size);
   }
 }
 

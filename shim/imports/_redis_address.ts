@@ -24,6 +24,8 @@ const DEFAULT_PORT = 6379;
 export function parseRedisAddress(text: string): RedisAddress | undefined {
   const url = URL.parse(text);
   if (!url || (url.protocol !== "redis:" && url.protocol !== "rediss:")) return undefined;
+  // The check of allowed hosts takes everything before an `@` for a password, even there.
+  if ((url.search + url.hash).includes("@")) return undefined;
   const host = decode(url.hostname.replace(/^\[|\]$/g, ""));
   const username = decode(url.username);
   const password = decode(url.password);

@@ -38,6 +38,8 @@ Deno.test("parseRedisAddress() refuses what is no address", () => {
     "redis://localhost/zero",
     "redis://localhost/1/2",
     "redis://:%zz@localhost",
+    "redis://denied?@allowed",
+    "redis://denied#@allowed",
     "redis+unix:///run/redis.sock",
     "unix:///run/redis.sock",
   ];

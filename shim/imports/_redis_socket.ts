@@ -4,12 +4,11 @@
  * @module
  */
 
-import { lookup } from "node:dns/promises";
-import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import type { Socket } from "node:net";
 import { errorText } from "../../lib/errors.ts";
 import type { RedisAddress } from "./_redis_address.ts";
 import { encodeCommand, type RespArgument, RespDecoder, type RespValue } from "./_resp.ts";
+import { connectServer, orAbort } from "./_server_socket.ts";
 
 /** Options of {@link connectRedis}. */
 export interface ConnectRedisOptions {
@@ -20,9 +19,6 @@ export interface ConnectRedisOptions {
   /** Most bytes of one reply. */
   readonly maxReplyBytes: number;
 }
-
-/** Addresses of one name that are tried. */
-const MAX_ADDRESSES = 4;
 
 /** Milliseconds of silence after which the system asks whether the server is still there. */
 const KEEP_ALIVE_MS = 15_000;
@@ -35,89 +31,10 @@ export async function connectRedis(
   address: RedisAddress,
   options: ConnectRedisOptions,
 ): Promise<RedisSocket> {
-  const deadline = new AbortController();
-  const timer = setTimeout(
-    () => deadline.abort(new Error(`no answer within ${options.timeoutMs / 1000} s`)),
-    options.timeoutMs,
-  );
-  try {
-    const ips = await resolveHost(address.host, { ...options, signal: deadline.signal });
-    const socket = await connectFirst(ips, { address, options, signal: deadline.signal });
-    return await logIn(new RedisSocket(socket, options), { address, signal: deadline.signal });
-  } catch (error) {
-    const { host, port } = address;
-    const where = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-    throw new Error(`Cannot connect to the Redis server ${where}: ${errorText(error)}`, {
-      cause: error,
-    });
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The addresses of a host that are not blocked: what is checked is what is used. */
-async function resolveHost(
-  host: string,
-  { isBlocked, signal }: { isBlocked: (ip: string) => boolean; signal: AbortSignal },
-): Promise<string[]> {
-  const found = isIP(host) === 0 ? await orAbort(lookup(host, { all: true }), signal) : [
-    { address: host },
-  ];
-  const ips = found.map(({ address }) => address).filter((ip) => !isBlocked(ip));
-  if (ips.length === 0) throw new Error("its address is prohibited by the runtime configuration");
-  return ips.slice(0, MAX_ADDRESSES);
-}
-
-async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort);
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
-interface Target {
-  readonly address: RedisAddress;
-  readonly options: ConnectRedisOptions;
-  readonly signal: AbortSignal;
-}
-
-/** Tries one address after the other, each for its share of the time. */
-async function connectFirst(ips: readonly string[], target: Target): Promise<Socket> {
-  const shareMs = target.options.timeoutMs / ips.length;
-  let failure: unknown;
-  for (const ip of ips) {
-    try {
-      return await connectOne(ip, { ...target, timeoutMs: shareMs });
-    } catch (error) {
-      target.signal.throwIfAborted();
-      failure = error;
-    }
-  }
-  throw failure;
-}
-
-function connectOne(
-  ip: string,
-  { address, signal, timeoutMs }: Target & { timeoutMs: number },
-): Promise<Socket> {
-  const { port, host, isTls } = address;
-  const socket = isTls
-    ? connectTls({ host: ip, port, ...(isIP(host) === 0 ? { servername: host } : {}) })
-    : connectTcp({ host: ip, port });
-  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-  const abort = () => socket.destroy(signal.reason);
-  const timer = setTimeout(() => socket.destroy(new Error("connection timed out")), timeoutMs);
-  signal.addEventListener("abort", abort);
-  socket.once(isTls ? "secureConnect" : "connect", () => resolve(socket));
-  socket.once("error", reject);
-  socket.once("close", () => reject(new Error("the connection was closed")));
-  return promise.finally(() => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
+  return await connectServer(address, {
+    ...options,
+    what: "Redis server",
+    greet: (socket, signal) => logIn(new RedisSocket(socket, options), { address, signal }),
   });
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readlinkSync } from "node:fs";
+import { fs } from "../../lib/node_builtins.ts";
 import { sep } from "node:path";
 import type { Entry, MountRoot } from "./_mount_root.ts";
 import type { FsErrorCode } from "./_fs_errors.ts";
@@ -76,7 +76,7 @@ export function resolvePath(
 
 /** @throws {FsErrorCode} `not-permitted` for an absolute target: it leads out by definition. */
 function linkTarget(root: MountRoot, parts: readonly string[]): string[] {
-  const target = readlinkSync(root.hostPath(parts)!);
+  const target = fs().readlinkSync(root.hostPath(parts)!);
   if (target.startsWith("/") || target === "") throw "not-permitted" satisfies FsErrorCode;
   return target.split("/");
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isIPv4, isIPv6 } from "node:net";
+import { ipVersion } from "../../lib/node_builtins.ts";
 
 /** The enum `network#error-code`. */
 export type SocketErrorCode =
@@ -119,8 +119,8 @@ export function formatUrl(scheme: "tcp" | "udp", address: IpSocketAddress): stri
 /** The address that `text` is; undefined if it is none. A zone is dropped. */
 export function parseIp(text: string): IpAddress | undefined {
   const [bare = ""] = text.split("%", 1);
-  if (isIPv4(bare)) return { tag: "ipv4", val: bare.split(".").map(Number) };
-  if (!isIPv6(bare)) return undefined;
+  if (ipVersion(bare) === 4) return { tag: "ipv4", val: bare.split(".").map(Number) };
+  if (ipVersion(bare) !== 6) return undefined;
   const shortest = new URL(`http://[${bare}]/`).hostname.slice(1, -1);
   const [head = "", tail] = shortest.split("::");
   const left = parseGroups(head);

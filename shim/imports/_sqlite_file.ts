@@ -5,7 +5,6 @@
  * @module
  */
 
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { errorText } from "../../lib/errors.ts";
@@ -13,14 +12,6 @@ import type { MaybePromise } from "./component_context.ts";
 
 /** How long a statement waits for another connection's lock, in milliseconds. */
 export const BUSY_TIMEOUT_MS = 5_000;
-
-/** The most one result may hold, in bytes: 128 MiB. */
-export const MAX_RESULT_BYTES = 134_217_728;
-
-/** The error of a result above {@link MAX_RESULT_BYTES}. */
-export function resultTooLarge(): Error {
-  return new Error(`query result exceeds limit of ${MAX_RESULT_BYTES} bytes`);
-}
 
 /** SQLITE_BUSY: another connection holds the lock. Its extended codes cannot be waited out. */
 const SQLITE_BUSY = 5;
@@ -34,8 +25,8 @@ export interface SqliteStatement extends StatementSync {
   setReturnArrays(enabled: boolean): void;
 }
 
-/** A database with the part of `node:sqlite` that its type declarations lack. */
-export interface SqliteFile extends DatabaseSync {
+/** A database, with the part of `node:sqlite` that some of its type declarations lack. */
+export interface SqliteFile extends Omit<DatabaseSync, "limits" | "prepare" | "setAuthorizer"> {
   /** `SQLITE_LIMIT_LENGTH`, the most bytes of one value. */
   readonly limits: { length: number };
   /** `callback` gets SQLite's action code and its first argument, and returns 0 or 1 (deny). */
@@ -49,7 +40,7 @@ export interface SqliteFile extends DatabaseSync {
  */
 export function openSqliteFile(path: string): SqliteFile {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    Deno.mkdirSync(dirname(path), { recursive: true });
     return new DatabaseSync(path, {
       timeout: 0,
       enableForeignKeyConstraints: true,

@@ -61,6 +61,44 @@ const REDIS = [
   ...REDIS_FUNCTIONS.map((name) => `fermyon:spin/redis#[method]connection.${name}`),
 ];
 
+const MQTT = [
+  "fermyon:spin/mqtt#[static]connection.open",
+  "fermyon:spin/mqtt#[method]connection.publish",
+];
+
+const SQL_CONNECTION = [
+  "[static]connection.open",
+  "[method]connection.query",
+  "[method]connection.execute",
+];
+
+const POSTGRES = [
+  // v1: functions with the address first.
+  ...["query", "execute"].map((name) => `fermyon:spin/postgres#${name}`),
+  ...["fermyon:spin/postgres", "spin:postgres/postgres"].flatMap((name) =>
+    SQL_CONNECTION.map((item) => `${name}#${item}`)
+  ),
+  "spin:postgres/postgres#[method]connection-builder.build",
+];
+
+const MYSQL = ["query", "execute", ...SQL_CONNECTION].map((item) => `fermyon:spin/mysql#${item}`);
+
+const LLM = ["infer", "generate-embeddings"].map((name) => `fermyon:spin/llm#${name}`);
+
+const HTTP = ["fermyon:spin/http#send-request"];
+
+const WASI_KEYVALUE = [
+  "wasi:keyvalue/store#open",
+  ...["get", "set", "delete", "exists", "list-keys"]
+    .map((name) => `wasi:keyvalue/store#[method]bucket.${name}`),
+  "wasi:keyvalue/atomics#increment",
+  "wasi:keyvalue/atomics#[method]cas.current",
+  "wasi:keyvalue/atomics#swap",
+  ...["get-many", "set-many", "delete-many"].map((name) => `wasi:keyvalue/batch#${name}`),
+];
+
+const WASI_CONFIG = ["get", "get-all"].map((name) => `wasi:config/store#${name}`);
+
 /** Every import function that may suspend a guest. */
 export const ASYNC_IMPORTS: readonly string[] = [
   ...IO,
@@ -68,6 +106,13 @@ export const ASYNC_IMPORTS: readonly string[] = [
   ...KEY_VALUE,
   ...SQLITE,
   ...REDIS,
+  ...MQTT,
+  ...POSTGRES,
+  ...MYSQL,
+  ...LLM,
+  ...HTTP,
+  ...WASI_KEYVALUE,
+  ...WASI_CONFIG,
 ];
 
 /** Every export that may be entered asynchronously. */

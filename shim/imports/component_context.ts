@@ -23,6 +23,9 @@ export interface Mount {
   readonly writable: boolean;
 }
 
+/** What a connection is used for. */
+export type ConnectionKind = "http" | "socket" | "redis" | "mqtt" | "mysql" | "postgres";
+
 /** Decides which network destinations a component may reach. */
 export interface OutboundPolicy {
   /**
@@ -46,7 +49,7 @@ export interface OutboundPolicy {
    * Whoever opens the connection calls the returned function once, when it is closed. Without this
    * method there is no limit.
    */
-  openConnection?(kind: "http" | "socket" | "redis"): (() => void) | undefined;
+  openConnection?(kind: ConnectionKind): (() => void) | undefined;
   /** Whether outbound HTTP keeps connections for the next request; absent means yes. */
   readonly keepsConnections?: boolean;
 }
@@ -66,6 +69,8 @@ export class VariableError extends Error {
 export interface VariableSource {
   /** @throws {VariableError} synchronously or by rejection. */
   get(name: string): string | Promise<string>;
+  /** The names of all variables of the component. */
+  names(): readonly string[];
 }
 
 /** One key-value store; all components and instances that open a label see the same data. */
@@ -75,6 +80,27 @@ export interface KeyValueStore {
   delete(key: string): MaybePromise<void>;
   exists(key: string): MaybePromise<boolean>;
   keys(): MaybePromise<string[]>;
+  /** The values of `keys`, in their order. Without this method they are read one after the other. */
+  getMany?(keys: readonly string[]): MaybePromise<(Uint8Array | undefined)[]>;
+  /** Sets all entries or none; the last of a key wins. */
+  setMany?(entries: readonly (readonly [string, Uint8Array])[]): MaybePromise<void>;
+  /** Deletes all `keys` or, if it fails, none. */
+  deleteMany?(keys: readonly string[]): MaybePromise<void>;
+  /**
+   * Adds `delta` to the number under `key`, as one step; a missing one counts as 0. Numbers are s64
+   * in eight bytes, the lowest first.
+   * @returns The sum.
+   * @throws {Error} if the value is no such number, or the sum is none.
+   */
+  increment?(key: string, delta: bigint): MaybePromise<bigint>;
+  /**
+   * Sets `key` to `value` if its value is `expected` (undefined: if there is none), as one step.
+   * @returns Whether it has been set.
+   */
+  compareAndSwap?(
+    key: string,
+    options: { readonly expected: Uint8Array | undefined; readonly value: Uint8Array },
+  ): MaybePromise<boolean>;
 }
 
 /** One SQLite database. */
@@ -139,5 +165,7 @@ export interface ComponentContext {
   readonly sqliteLabels: readonly string[];
   /** Undefined if the label is not configured (no-such-database). */
   sqliteDatabase(label: string): SqliteDatabase | undefined;
+  /** Models of the manifest; any other is refused. */
+  readonly aiModels: readonly string[];
   readonly internal: InternalRequests;
 }

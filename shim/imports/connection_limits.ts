@@ -4,8 +4,9 @@
  * @module
  */
 
-/** What a connection is used for. */
-export type ConnectionKind = "http" | "socket" | "redis";
+import type { ConnectionKind } from "./component_context.ts";
+
+export type { ConnectionKind };
 
 /** Counts open connections; all components of an isolate share one. */
 export interface ConnectionLimits {
@@ -16,27 +17,33 @@ export interface ConnectionLimits {
   open(kind: ConnectionKind): (() => void) | undefined;
 }
 
-/** Most open connections of each kind; undefined has no limit. */
-export interface ConnectionLimitOptions {
-  readonly http?: number | undefined;
-  readonly socket?: number | undefined;
-  readonly redis?: number | undefined;
-  readonly total?: number | undefined;
+/** Most open connections of each kind, and of all kinds together; undefined has no limit. */
+export type ConnectionLimitOptions = {
+  readonly [kind in ConnectionKind | "total"]?: number | undefined;
+};
+
+/** There is no room for one more connection. */
+export class TooManyConnectionsError extends Error {
+  override readonly name = "TooManyConnectionsError";
 }
 
 /** Creates the counters, all at zero. */
 export function createConnectionLimits(limits: ConnectionLimitOptions): ConnectionLimits {
-  const open = { http: 0, socket: 0, redis: 0 };
+  const open = new Map<ConnectionKind, number>();
+  let total = 0;
   return {
     open(kind) {
-      const isFull = open[kind] >= (limits[kind] ?? Infinity) ||
-        open.http + open.socket + open.redis >= (limits.total ?? Infinity);
+      const count = open.get(kind) ?? 0;
+      const isFull = count >= (limits[kind] ?? Infinity) || total >= (limits.total ?? Infinity);
       if (isFull) return undefined;
-      open[kind]++;
+      open.set(kind, count + 1);
+      total++;
       let isOpen = true;
       return () => {
-        if (isOpen) open[kind]--;
+        if (!isOpen) return;
         isOpen = false;
+        open.set(kind, open.get(kind)! - 1);
+        total--;
       };
     },
   };

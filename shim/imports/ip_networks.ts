@@ -5,7 +5,8 @@
  * @module
  */
 
-import { BlockList, isIP, isIPv4 } from "node:net";
+import type { BlockList } from "node:net";
+import { ipVersion, net } from "../../lib/node_builtins.ts";
 
 /** Every range that is not globally reachable (IANA special-purpose registries). */
 const PRIVATE_NETWORKS = [
@@ -50,25 +51,26 @@ export interface BlockedNetworks {
  * @throws {RangeError} naming the entry that is none of these.
  */
 export function createBlockedNetworks(networks: readonly string[]): BlockedNetworks {
-  const list = new BlockList();
+  if (networks.length === 0) return { has: () => false };
+  const list = new (net().BlockList)();
   for (const network of networks) {
     if (network === "private") PRIVATE_NETWORKS.forEach((range) => addNetwork(list, range));
     else addNetwork(list, network);
   }
-  const isEmpty = networks.length === 0;
   return {
     has(ip) {
-      if (isEmpty) return false;
       const bare = withoutZone(ip);
-      if (isIP(bare) === 0) return true;
-      return addressForms(bare).some((form) => list.check(form, isIPv4(form) ? "ipv4" : "ipv6"));
+      if (ipVersion(bare) === 0) return true;
+      return addressForms(bare).some((form) =>
+        list.check(form, ipVersion(form) === 4 ? "ipv4" : "ipv6")
+      );
     },
   };
 }
 
 function addNetwork(list: BlockList, network: string): void {
   const match = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(network.trim());
-  const family = match ? isIP(match[1]!) : 0;
+  const family = match ? ipVersion(match[1]!) : 0;
   const bits = family === 4 ? 32 : 128;
   const prefix = match?.[2] === undefined ? bits : Number(match[2]);
   if (!match || family === 0 || prefix > bits) {
@@ -88,7 +90,7 @@ function withoutZone(ip: string): string {
  * 6to4), that one too: the packet ends up there.
  */
 function addressForms(ip: string): string[] {
-  if (isIPv4(ip)) return [ip];
+  if (ipVersion(ip) === 4) return [ip];
   const groups = expandGroups(ip);
   const embedded = embeddedIpv4(groups);
   return embedded ? [ip, embedded] : [ip];

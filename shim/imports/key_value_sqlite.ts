@@ -5,17 +5,14 @@
  * @module
  */
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { StatementSync } from "node:sqlite";
 import type { KeyValueStore, MaybePromise } from "./component_context.ts";
-import {
-  MAX_RESULT_BYTES,
-  openSqliteFile,
-  resultTooLarge,
-  retryWhileBusy,
-} from "./_sqlite_file.ts";
+import { addToCounter } from "./_key_value_counter.ts";
+import { MAX_RESULT_BYTES, resultTooLarge } from "./_result_limit.ts";
+import { openSqliteFile, retryWhileBusy, type SqliteFile } from "./_sqlite_file.ts";
 
-/** A store that holds an open file. */
-export interface SqliteKeyValueStore extends KeyValueStore, Disposable {
+/** A store that holds an open file. It offers every operation, also the optional ones. */
+export interface SqliteKeyValueStore extends Required<KeyValueStore>, Disposable {
   /** Closes the file. Later calls open it again. */
   close(): void;
 }
@@ -36,10 +33,12 @@ interface Statements {
   readonly delete: StatementSync;
   readonly exists: StatementSync;
   readonly keys: StatementSync;
+  readonly insert: StatementSync;
+  readonly replace: StatementSync;
 }
 
 interface OpenFile {
-  readonly database: DatabaseSync;
+  readonly database: SqliteFile;
   readonly statements: Statements;
 }
 
@@ -65,6 +64,17 @@ export function createSqliteKeyValueStore(options: SqliteKeyValueOptions): Sqlit
     });
   }
 
+  /** All of `action` or nothing; a reader sees one state of the file, a writer is alone. */
+  function transact<T>(
+    kind: "reads" | "writes",
+    action: (statements: Statements) => T,
+  ): MaybePromise<T> {
+    return retryWhileBusy(() => {
+      open ??= openFile(options);
+      return runTransaction(open, { kind, action });
+    });
+  }
+
   function close(): void {
     const file = open;
     open = undefined;
@@ -87,6 +97,29 @@ export function createSqliteKeyValueStore(options: SqliteKeyValueOptions): Sqlit
       }),
     exists: (key) => use((statements) => statements.exists.get(label, key) !== undefined),
     keys: () => use((statements) => readKeys(statements.keys, label)),
+    getMany: (keys) => transact("reads", ({ get }) => readValues(get, { label, keys })),
+    setMany: (entries) =>
+      transact("writes", (statements) => {
+        for (const [key, value] of entries) statements.set.run(label, key, value);
+      }),
+    deleteMany: (keys) =>
+      transact("writes", (statements) => {
+        for (const key of keys) statements.delete.run(label, key);
+      }),
+    increment: (key, delta) =>
+      transact("writes", (statements) => {
+        const row = statements.get.get(label, key);
+        const { sum, value } = addToCounter(row && toBytes(row.value), { key, delta });
+        statements.set.run(label, key, value);
+        return sum;
+      }),
+    compareAndSwap: (key, { expected, value }) =>
+      use(({ insert, replace }) => {
+        const { changes } = expected === undefined
+          ? insert.run(label, key, value)
+          : replace.run(value, label, key, expected);
+        return Number(changes) > 0;
+      }),
     close,
     [Symbol.dispose]: close,
   };
@@ -107,7 +140,25 @@ function openFile({ path, isTemporary }: SqliteKeyValueOptions): OpenFile {
   }
 }
 
-function prepareStatements(database: DatabaseSync): Statements {
+function runTransaction<T>(
+  { database, statements }: OpenFile,
+  { kind, action }: { kind: "reads" | "writes"; action: (statements: Statements) => T },
+): T {
+  // A writer takes the lock now: one that read first could not get it any more once somebody else
+  // has written.
+  database.exec(kind === "writes" ? "BEGIN IMMEDIATE" : "BEGIN");
+  try {
+    const result = action(statements);
+    database.exec("COMMIT");
+    return result;
+  } catch (error) {
+    // Some failures, as that of a full disk, have ended it already.
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function prepareStatements(database: SqliteFile): Statements {
   return {
     get: database.prepare("SELECT value FROM spin_key_value WHERE store = ? AND key = ?"),
     set: database.prepare(
@@ -120,6 +171,14 @@ function prepareStatements(database: DatabaseSync): Statements {
     keys: database.prepare(
       "SELECT CAST(key AS BLOB) AS key FROM spin_key_value WHERE store = ?",
     ),
+    insert: database.prepare(
+      "INSERT INTO spin_key_value (store, key, value) VALUES (?, ?, ?) " +
+        "ON CONFLICT (store, key) DO NOTHING",
+    ),
+    replace: database.prepare(
+      "UPDATE spin_key_value SET value = ? " +
+        "WHERE store = ? AND key = ? AND CAST(value AS BLOB) = ?",
+    ),
   };
 }
 
@@ -128,6 +187,21 @@ function toBytes(value: unknown): Uint8Array {
   const bytes = value instanceof Uint8Array ? value : new TextEncoder().encode(String(value));
   if (bytes.length > MAX_RESULT_BYTES) throw resultTooLarge();
   return bytes;
+}
+
+function readValues(
+  statement: StatementSync,
+  { label, keys }: { label: string; keys: readonly string[] },
+): (Uint8Array | undefined)[] {
+  let size = 0;
+  return keys.map((key) => {
+    const row = statement.get(label, key);
+    if (row === undefined) return undefined;
+    const value = toBytes(row.value);
+    size += value.length;
+    if (size > MAX_RESULT_BYTES) throw resultTooLarge();
+    return value;
+  });
 }
 
 function readKeys(statement: StatementSync, label: string): string[] {

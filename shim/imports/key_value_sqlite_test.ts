@@ -118,3 +118,60 @@ Deno.test("createSqliteKeyValueStore() admits isolates that open the file at onc
     assert.equal((store.keys() as string[]).length, 100);
   });
 });
+
+Deno.test("createSqliteKeyValueStore() sets all entries or none", async () => {
+  await withDirectory(async (directory) => {
+    const path = join(directory, "kv.db");
+    using store = createSqliteKeyValueStore({ path, label: "default" });
+    store.set("k", ONE);
+    {
+      using database = new DatabaseSync(path);
+      database.exec(
+        "CREATE TRIGGER refuse BEFORE INSERT ON spin_key_value WHEN NEW.key = 'bad' " +
+          "BEGIN SELECT RAISE(ABORT, 'refused'); END",
+      );
+    }
+    const two = new Uint8Array([2]);
+    assert.throws(() => store.setMany([["k", two], ["new", two], ["bad", two]]), {
+      message: "refused",
+    });
+    assert.deepEqual(store.getMany(["k", "new", "bad"]), [ONE, undefined, undefined]);
+    await store.setMany([["k", two]]);
+    assert.deepEqual(store.get("k"), two, "and goes on working");
+  });
+});
+
+Deno.test("createSqliteKeyValueStore() waits for another writer before it counts", async () => {
+  await withDirectory(async (directory) => {
+    const path = join(directory, "kv.db");
+    using store = createSqliteKeyValueStore({ path, label: "default" });
+    using other = createSqliteKeyValueStore({ path, label: "default" });
+    store.increment("n", 1n);
+    using writer = new DatabaseSync(path);
+    writer.exec("BEGIN IMMEDIATE");
+    const waiting = [store.increment("n", 10n), other.increment("n", 100n)];
+    assert.ok(waiting.every((sum) => sum instanceof Promise));
+    writer.exec("COMMIT");
+    await Promise.all(waiting);
+    assert.equal(store.increment("n", 0n), 111n);
+  });
+});
+
+Deno.test("createSqliteKeyValueStore() compares with what other tools wrote as text", async () => {
+  await withDirectory((directory) => {
+    const path = join(directory, "kv.db");
+    using store = createSqliteKeyValueStore({ path, label: "default" });
+    store.set("other", ONE);
+    using database = new DatabaseSync(path);
+    database.exec("INSERT INTO spin_key_value VALUES ('default', 'text', 'ä')");
+    const expected = new TextEncoder().encode("ä");
+    assert.equal(store.compareAndSwap("text", { expected: ONE, value: ONE }), false);
+    assert.equal(store.compareAndSwap("text", { expected, value: new Uint8Array() }), true);
+    assert.equal(
+      store.compareAndSwap("text", { expected: new Uint8Array(), value: ONE }),
+      true,
+      "an empty value is a value",
+    );
+    assert.equal(store.compareAndSwap("text", { expected: undefined, value: ONE }), false);
+  });
+});

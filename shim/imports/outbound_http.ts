@@ -5,7 +5,7 @@
  */
 
 import type { ComponentContext, InternalRequest } from "./component_context.ts";
-import { HttpClient } from "./_http_client.ts";
+import type { HttpClient } from "./_http_client.ts";
 import type { HttpErrorCode } from "./http_error_code.ts";
 import { toHttpErrorCode } from "./http_error_code.ts";
 import { FORBIDDEN_FIELDS, latin1Bytes, latin1Text } from "./http_fields.ts";
@@ -68,14 +68,19 @@ interface Target {
 /** Outbound HTTP for one component; connections are shared by all its instances. */
 export function createOutboundHttp(component: ComponentContext): OutboundHttp {
   const { outbound } = component;
-  const client = new HttpClient({
-    isBlocked: (ip) => outbound.isBlocked(ip),
-    keepsConnections: outbound.keepsConnections ?? true,
-  });
+  // The client and Node's HTTP are loaded by the first request.
+  let client: Promise<HttpClient> | undefined;
+  async function createClient(): Promise<HttpClient> {
+    const { HttpClient } = await import("./_http_client.ts");
+    return new HttpClient({
+      isBlocked: (ip) => outbound.isBlocked(ip),
+      keepsConnections: outbound.keepsConnections ?? true,
+    });
+  }
   return {
     async send(request) {
       try {
-        return await route(component, { client, request });
+        return await route(component, { client: () => client ??= createClient(), request });
       } catch (error) {
         // The guest that still writes must not wait for a reader. Who holds the stream by now has
         // cancelled it.
@@ -83,13 +88,15 @@ export function createOutboundHttp(component: ComponentContext): OutboundHttp {
         throw toHttpErrorCode(error);
       }
     },
-    close: () => client.close(),
+    async close() {
+      (await client)?.close();
+    },
   };
 }
 
 async function route(
   component: ComponentContext,
-  options: { client: HttpClient; request: OutboundHttpRequest },
+  options: { client: () => Promise<HttpClient>; request: OutboundHttpRequest },
 ): Promise<OutboundHttpResponse> {
   const { client, request } = options;
   const { outbound, internal } = component;
@@ -156,7 +163,7 @@ function checkedAuthority({ hostname, port }: Target): string {
 async function connect(
   outbound: ComponentContext["outbound"],
   options: {
-    client: HttpClient;
+    client: () => Promise<HttpClient>;
     request: OutboundHttpRequest;
     path: string;
     scheme: "http" | "https";
@@ -165,8 +172,9 @@ async function connect(
   },
 ): Promise<OutboundHttpResponse> {
   const { client, request, path, scheme, target, isOwnListener } = options;
+  const loaded = await client();
   const onClose = takeConnection(outbound);
-  return await client.send({
+  return await loaded.send({
     method: request.method,
     scheme,
     hostname: target.hostname,

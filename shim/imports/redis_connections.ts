@@ -6,6 +6,7 @@
  */
 
 import type { OutboundPolicy } from "./component_context.ts";
+import { TooManyConnectionsError } from "./connection_limits.ts";
 import { parseRedisAddress } from "./_redis_address.ts";
 import type { RedisSocket } from "./_redis_socket.ts";
 
@@ -26,11 +27,6 @@ export interface RedisUser {
   /** The component's id: components never share a connection. */
   readonly owner: string;
   readonly outbound: OutboundPolicy;
-}
-
-/** There is no room for one more connection. */
-export class TooManyConnectionsError extends Error {
-  override readonly name = "TooManyConnectionsError";
 }
 
 /** The text is no address of a Redis server. */

@@ -12,10 +12,12 @@ import { isAbsolute, join } from "node:path";
 import { ManifestError } from "../../lib/errors.ts";
 import { nearest, suggest } from "../../lib/nearest.ts";
 import { parseTomlDocument, type TomlTable, type TomlValue } from "../loader/toml_document.ts";
-import { type ConfigReader, createConfigReader, formatPath } from "./_config_reader.ts";
+import { type ConfigReader, createConfigReader } from "./_config_reader.ts";
 import { createBlockedNetworks } from "./ip_networks.ts";
+import { readLlmCompute, type RemoteLlmConfig } from "./_llm_config.ts";
 import { readVariableProviders, type VariableProviderConfig } from "./_variable_providers.ts";
 
+export type { RemoteLlmConfig } from "./_llm_config.ts";
 export type { VariableProviderConfig } from "./_variable_providers.ts";
 
 /** A key-value store; `spin` keeps it in a SQLite file. */
@@ -55,6 +57,20 @@ export interface OutboundRedisConfig {
   readonly maxConnections?: number;
 }
 
+/** Settings of outbound MQTT. */
+export interface OutboundMqttConfig {
+  /** Connections at once, in each isolate; 0 admits none, undefined has no limit. */
+  readonly maxConnections?: number;
+  /** Bytes of one message; undefined: as many as the protocol allows. */
+  readonly maxPayloadSizeBytes?: number;
+}
+
+/** Settings of outbound PostgreSQL or MySQL. */
+export interface OutboundSqlConfig {
+  /** Connections at once, in each isolate; 0 admits none, undefined has no limit. */
+  readonly maxConnections?: number;
+}
+
 /** The merged configuration: plain data that can be posted to a worker. */
 export interface RuntimeConfig {
   /** Absolute; undefined if nothing is kept. */
@@ -70,6 +86,11 @@ export interface RuntimeConfig {
   readonly outboundNetworking: OutboundNetworkingConfig;
   readonly outboundHttp: OutboundHttpConfig;
   readonly outboundRedis?: OutboundRedisConfig;
+  readonly outboundMqtt?: OutboundMqttConfig;
+  readonly outboundPg?: OutboundSqlConfig;
+  readonly outboundMysql?: OutboundSqlConfig;
+  /** Where models run; undefined: nowhere. */
+  readonly llmCompute?: RemoteLlmConfig;
 }
 
 /** What one file says, before flags and defaults. Paths are absolute; `""` means unset on purpose. */
@@ -88,6 +109,11 @@ export interface ParsedRuntimeConfig {
   readonly outboundNetworking: OutboundNetworkingConfig;
   readonly outboundHttp: OutboundHttpConfig;
   readonly outboundRedis?: OutboundRedisConfig;
+  readonly outboundMqtt?: OutboundMqttConfig;
+  readonly outboundPg?: OutboundSqlConfig;
+  readonly outboundMysql?: OutboundSqlConfig;
+  /** Where models run; undefined: nowhere. */
+  readonly llmCompute?: RemoteLlmConfig;
 }
 
 /** Where {@link loadRuntimeConfig} finds what the text refers to. */
@@ -137,6 +163,7 @@ export function loadRuntimeConfig(
   const stateDir = reader.string([], root, "state_dir");
   const logDir = reader.string([], root, "log_dir");
   const maxInstanceMemory = reader.integer([], root, "max_instance_memory", 1);
+  const llmCompute = readLlmCompute(reader, root);
   const resolve = (path: string) => path === "" ? "" : absolutePath(options.cwd, path);
   const parsed: ParsedRuntimeConfig = {
     file: options.file,
@@ -149,8 +176,10 @@ export function loadRuntimeConfig(
     outboundNetworking: readOutboundNetworking(reader, root),
     outboundHttp: readOutboundHttp(reader, root),
     ...readOutboundRedis(reader, root),
+    ...readOutboundMqtt(reader, root),
+    ...readOutboundSql(reader, root),
+    ...(llmCompute ? { llmCompute } : {}),
   };
-  checkConnectionLimits(reader, root);
   checkUnsupported(reader, root);
   checkUnused(reader, root);
   if (reader.problems.length > 0) throw new ManifestError(reader.problems);
@@ -328,25 +357,48 @@ function readOutboundRedis(
   return { outboundRedis: maxConnections === undefined ? {} : { maxConnections } };
 }
 
-/** The limits of interfaces this version does not offer: valid in a file, without effect. */
-function checkConnectionLimits(reader: ConfigReader, root: TomlTable): void {
-  for (const key of ["outbound_pg", "outbound_mysql", "outbound_mqtt"]) {
-    if (root[key] === undefined) continue;
-    const table = reader.table([key], root[key]);
-    if (!table) continue;
-    const known = key === "outbound_mqtt"
-      ? ["max_connections", "max_payload_size_bytes"]
-      : ["max_connections"];
-    reader.unknownKeys([key], table, known);
-    for (const name of known) reader.integer([key], table, name, 0);
-  }
+function readOutboundMqtt(
+  reader: ConfigReader,
+  root: TomlTable,
+): { outboundMqtt?: OutboundMqttConfig } {
+  const path = ["outbound_mqtt"];
+  if (root.outbound_mqtt === undefined) return {};
+  const table = reader.table(path, root.outbound_mqtt);
+  if (!table) return {};
+  reader.unknownKeys(path, table, ["max_connections", "max_payload_size_bytes"]);
+  const maxConnections = reader.integer(path, table, "max_connections", 0);
+  const maxPayloadSizeBytes = reader.integer(path, table, "max_payload_size_bytes", 0);
+  return {
+    outboundMqtt: {
+      ...(maxConnections === undefined ? {} : { maxConnections }),
+      ...(maxPayloadSizeBytes === undefined ? {} : { maxPayloadSizeBytes }),
+    },
+  };
+}
+
+function readOutboundSql(
+  reader: ConfigReader,
+  root: TomlTable,
+): { outboundPg?: OutboundSqlConfig; outboundMysql?: OutboundSqlConfig } {
+  const outboundPg = readSqlLimits("outbound_pg", { reader, root });
+  const outboundMysql = readSqlLimits("outbound_mysql", { reader, root });
+  return { ...(outboundPg ? { outboundPg } : {}), ...(outboundMysql ? { outboundMysql } : {}) };
+}
+
+function readSqlLimits(
+  key: "outbound_pg" | "outbound_mysql",
+  { reader, root }: { reader: ConfigReader; root: TomlTable },
+): OutboundSqlConfig | undefined {
+  const table = root[key] === undefined ? undefined : reader.table([key], root[key]);
+  if (!table) return undefined;
+  reader.unknownKeys([key], table, ["max_connections"]);
+  const maxConnections = reader.integer([key], table, "max_connections", 0);
+  return maxConnections === undefined ? {} : { maxConnections };
 }
 
 function checkUnsupported(reader: ConfigReader, root: TomlTable): void {
-  for (const key of ["llm_compute", "client_tls"]) {
-    if (root[key] === undefined) continue;
-    reader.problem([key], `${formatPath([key])} is not supported yet by this version; remove it`);
-  }
+  if (root.client_tls === undefined) return;
+  reader.problem(["client_tls"], "client_tls is not supported yet by this version; remove it");
 }
 
 function checkUnused(reader: ConfigReader, root: TomlTable): void {

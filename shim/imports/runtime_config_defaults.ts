@@ -95,6 +95,10 @@ export function resolveRuntimeConfig(sources: RuntimeConfigSources): RuntimeConf
     outboundNetworking: parsed?.outboundNetworking ?? { blockNetworks: [] },
     outboundHttp: parsed?.outboundHttp ?? { connectionPooling: true },
     ...(parsed?.outboundRedis ? { outboundRedis: parsed.outboundRedis } : {}),
+    ...(parsed?.outboundMqtt ? { outboundMqtt: parsed.outboundMqtt } : {}),
+    ...(parsed?.outboundPg ? { outboundPg: parsed.outboundPg } : {}),
+    ...(parsed?.outboundMysql ? { outboundMysql: parsed.outboundMysql } : {}),
+    ...(parsed?.llmCompute ? { llmCompute: parsed.llmCompute } : {}),
   };
 }
 

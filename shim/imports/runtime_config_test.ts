@@ -74,6 +74,16 @@ max_concurrent_requests = 5
 max_connections = 1
 [outbound_mqtt]
 max_payload_size_bytes = 10
+[outbound_pg]
+max_connections = 2
+[outbound_mysql]
+max_connections = 3
+
+[llm_compute]
+type = "remote_http"
+url = "http://localhost:3000/ignored"
+auth_token = "t0ken"
+api_type = "open_ai"
 `,
     FILES,
   );
@@ -99,6 +109,15 @@ max_payload_size_bytes = 10
     },
     outboundHttp: { connectionPooling: true, maxConnections: 6 },
     outboundRedis: { maxConnections: 1 },
+    outboundMqtt: { maxPayloadSizeBytes: 10 },
+    outboundPg: { maxConnections: 2 },
+    outboundMysql: { maxConnections: 3 },
+    llmCompute: {
+      type: "remote_http",
+      url: "http://localhost:3000/ignored",
+      authToken: "t0ken",
+      apiType: "open_ai",
+    },
   });
   structuredClone(parsed);
 });
@@ -129,7 +148,7 @@ max_connections = 1
 max_concurrent_requests = 1
 connection_pooling = "yes"
 [llm_compute]
-type = "spin"
+type = "remote"
 `);
   const lines = message.split("\n");
   const expected = [
@@ -148,7 +167,8 @@ type = "spin"
     '"max_concurrent_requests", not both',
     "conf/runtime-config.toml:24:1: outbound_http.connection_pooling must be true or false, not a " +
     "string",
-    "conf/runtime-config.toml:25:1: llm_compute is not supported yet by this version; remove it",
+    'conf/runtime-config.toml:26:1: Unknown llm_compute type "remote"; expected one of ' +
+    '"remote_http", "spin"',
     'conf/runtime-config.toml:2:1: unused runtime config key(s): lgo_dir; did you mean "log_dir"?',
   ];
   for (const line of expected) assert.ok(lines.includes(line), `${line}\n--- in ---\n${message}`);
@@ -164,4 +184,35 @@ Deno.test("loadRuntimeConfig() reports text that is not TOML with its place", ()
 Deno.test("loadRuntimeConfig() does not print values of strings in the wrong place", () => {
   const message = problemsOf('[[variables_provider]]\ntype = "static"\nvalues = "hunter2"\n');
   assert.ok(!message.includes("hunter2"), message);
+});
+
+Deno.test("loadRuntimeConfig() reads the server of models", () => {
+  const REMOTE = '[llm_compute]\ntype = "remote_http"\n';
+  const remote = REMOTE + 'url = "https://llm.example/"\nauth_token = "a b"\n';
+  assert.deepEqual(loadRuntimeConfig(remote, FILES).llmCompute, {
+    type: "remote_http",
+    url: "https://llm.example/",
+    authToken: "a b",
+    apiType: "default",
+  });
+  const inside = loadRuntimeConfig('[llm_compute]\ntype = "spin"\n', FILES);
+  assert.equal(inside.llmCompute, undefined, "as in Spin without its llm feature: no backend");
+
+  const cases: [string, string[]][] = [
+    ["[llm_compute]\n", ['llm_compute needs the key "type"']],
+    [REMOTE, ['llm_compute needs the key "url"', 'llm_compute needs the key "auth_token"']],
+    [remote + 'api_type = "openai"\n', [
+      'Unknown llm_compute.api_type "openai"; did you mean "open_ai"?',
+    ]],
+    [remote + "use_gpu = true\n", ['unknown key "use_gpu" in llm_compute']],
+    [REMOTE + 'url = "unix:/x"\nauth_token = "s3cret\\n"\n', [
+      'llm_compute.url must be an http or https URL, not "unix:/x"',
+      "llm_compute.auth_token must be of visible ASCII characters: it is sent in a header",
+    ]],
+  ];
+  for (const [text, problems] of cases) {
+    const message = problemsOf(text);
+    for (const problem of problems) assert.ok(message.includes(problem), message);
+    assert.ok(!message.includes("s3cret"));
+  }
 });

@@ -22,12 +22,8 @@ import {
 } from "./_redis_values.ts";
 import type { RedisSocket } from "./_redis_socket.ts";
 import type { RespArgument, RespValue } from "./_resp.ts";
-import {
-  InvalidAddressError,
-  type RedisConnections,
-  type RedisUser,
-  TooManyConnectionsError,
-} from "./redis_connections.ts";
+import { TooManyConnectionsError } from "./connection_limits.ts";
+import { InvalidAddressError, type RedisConnections, type RedisUser } from "./redis_connections.ts";
 
 /** Milliseconds that a server may take to answer a command that does not wait by its nature. */
 const REPLY_MS = 30_000;

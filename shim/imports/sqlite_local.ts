@@ -12,10 +12,9 @@ import type {
   SqliteDatabase,
   SqlValue,
 } from "./component_context.ts";
+import { MAX_RESULT_BYTES, resultTooLarge } from "./_result_limit.ts";
 import {
-  MAX_RESULT_BYTES,
   openSqliteFile,
-  resultTooLarge,
   retryWhileBusy,
   type SqliteFile,
   type SqliteStatement,

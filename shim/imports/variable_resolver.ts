@@ -90,6 +90,7 @@ export function createVariableResolver(options: VariableResolverOptions): Variab
       const templates = component ? parseTemplates(component, declared) : new Map();
       return {
         get: (name) => renderTemplate(findTemplate(templates, { component: id, name }), resolve),
+        names: () => [...templates.keys()],
       };
     },
   };

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { BlockList, isIP } from "node:net";
+import type { BlockList } from "node:net";
+import { ipVersion, net } from "../../lib/node_builtins.ts";
 
 /** Which hosts an entry admits. */
 export type HostRule =
@@ -144,14 +145,14 @@ function parseNetwork(host: string): BlockList | undefined {
   const match = /^([^/]+)\/(\d{1,3})$/.exec(host.replace(/[[\]]/g, ""));
   if (!match) return undefined;
   // An address with a zone (`fe80::1%eth0`) names no network.
-  const family = match[1]!.includes("%") ? 0 : isIP(match[1]!);
+  const family = match[1]!.includes("%") ? 0 : ipVersion(match[1]!);
   const prefix = Number(match[2]);
   if (family === 0 || prefix > (family === 4 ? 32 : 128)) {
     throw new SyntaxError(
       `Invalid allowed host ${JSON.stringify(host)}: not a network in CIDR form`,
     );
   }
-  const list = new BlockList();
+  const list = new (net().BlockList)();
   list.addSubnet(match[1]!, prefix, family === 4 ? "ipv4" : "ipv6");
   return list;
 }
@@ -179,7 +180,7 @@ function parsePort(port: string, scheme: string): PortRule {
 
 /** The host as URLs have it: lower case, punycode, IPv4 in dotted form, IPv6 shortened in brackets. */
 function canonicalHost(host: string): string | undefined {
-  const bracketed = isIP(host) === 6 ? `[${host}]` : host;
+  const bracketed = ipVersion(host) === 6 ? `[${host}]` : host;
   if (bracketed === "" || /[/?#@\\]/.test(bracketed)) return undefined;
   return URL.parse(`http://${bracketed}/`)?.hostname || undefined;
 }
@@ -215,8 +216,9 @@ export function parseOutboundUrl(url: string, defaultScheme: string): OutboundUr
 function encodeUserInfo(url: string): string {
   const schemeEnd = url.indexOf("://");
   const start = schemeEnd < 0 ? 0 : schemeEnd + 3;
-  const slash = url.indexOf("/", start);
-  const at = url.lastIndexOf("@", slash < 0 ? undefined : slash);
+  // Only what every client takes for the authority: an `@` in the query must not move the host.
+  const length = url.slice(start).search(/[/?#]/);
+  const at = url.lastIndexOf("@", length < 0 ? undefined : start + length);
   if (at < start) return url;
   // Encoding what is encoded already does no harm: only host and port are looked at.
   return url.slice(0, start) + encodeURIComponent(url.slice(start, at).toWellFormed()) +
@@ -283,7 +285,7 @@ function isHostAllowed(rule: HostRule, host: string): boolean {
 }
 
 function addressFamily(host: string): number {
-  return isIP(withoutBrackets(host));
+  return ipVersion(withoutBrackets(host));
 }
 
 function withoutBrackets(host: string): string {

@@ -31,7 +31,7 @@ Deno.test("findAppSource() finds manifests, directories and Wasm files", async (
     }],
   ];
   for (const [from, cwd, expected] of cases) {
-    assert.deepEqual(await findAppSource(from, cwd), expected, from);
+    assert.deepEqual(await findAppSource(from, cwd), expected, `from ${from}`);
   }
 });
 

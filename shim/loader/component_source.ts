@@ -4,10 +4,10 @@
  * @module
  */
 
-import { createHash, randomUUID } from "node:crypto";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { errorText } from "../../lib/errors.ts";
+import { nodeCrypto } from "../../lib/node_builtins.ts";
 import { sourceKey } from "./lock.ts";
 import type { ContentRef } from "./locked_app.ts";
 import type { ManifestSource } from "./manifest.ts";
@@ -107,7 +107,7 @@ async function download(
   if (await digestOf(path) === digest) return path;
   const failure = `Error fetching source URL ${JSON.stringify(url)}`;
   await Deno.mkdir(directory, { recursive: true });
-  const temporary = `${path}.${randomUUID()}`;
+  const temporary = `${path}.${crypto.randomUUID()}`;
   try {
     const response = await fetchUrl(url, { signal: AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS) });
     if (!response.ok) {
@@ -132,7 +132,7 @@ async function download(
 
 /** Writes the body to `path`, on disk when this returns, and gives its digest. */
 async function saveBody(response: Response, path: string): Promise<string> {
-  const hash = createHash("sha256");
+  const hash = nodeCrypto().createHash("sha256");
   using file = await Deno.open(path, { write: true, createNew: true });
   for await (const chunk of response.body ?? []) {
     hash.update(chunk);
@@ -156,7 +156,7 @@ async function removeIfThere(path: string): Promise<void> {
 /** The digest of a cached file, which a crash or a full disk may have spoiled; undefined if none. */
 async function digestOf(path: string): Promise<string | undefined> {
   try {
-    const hash = createHash("sha256");
+    const hash = nodeCrypto().createHash("sha256");
     const file = await Deno.open(path);
     for await (const chunk of file.readable) hash.update(chunk);
     return `sha256:${hash.digest("hex")}`;

@@ -5,7 +5,6 @@
  */
 
 import {
-  canConnect,
   endProcess,
   freePort,
   isInstalled,
@@ -33,6 +32,15 @@ export function hasPostgresServer(): boolean {
   return isInstalled(`${binDirectory()}/postgres`) && runAs("postgres") !== undefined;
 }
 
+/** Whether the server takes logins: it listens a moment before. */
+async function isReady(file: string, port: number): Promise<boolean> {
+  const { success } = await new Deno.Command(file, {
+    args: ["--quiet", "--host=127.0.0.1", `--port=${port}`],
+    stdin: "null",
+  }).output();
+  return success;
+}
+
 /** A running server with a user `spin`, password `se cret`. Whoever started it disposes it. */
 export class PostgresServer {
   readonly port: number;
@@ -46,7 +54,7 @@ export class PostgresServer {
   }
 
   /**
-   * Starts a server on 127.0.0.1 and waits until it listens.
+   * Starts a server on 127.0.0.1 and waits until it takes logins.
    * @param options.certificate For TLS; default: the server offers none.
    * @param options.authentication How the server asks for the password. Default: `scram-sha-256`.
    */
@@ -68,7 +76,6 @@ export class PostgresServer {
         ...["--pgdata", `${directory}/data`, "--username", "spin", "--encoding", "UTF8"],
         ...["--locale", "C", "--no-sync", "--pwfile", `${directory}/password`],
         ...["--auth-local", "reject", "--auth-host", authentication],
-        ...authentication === "md5" ? ["--set", "password_encryption=md5"] : [],
       ],
     });
     const settings = ["fsync=off", "unix_socket_directories=", "listen_addresses=127.0.0.1"];
@@ -94,7 +101,9 @@ export class PostgresServer {
     }).spawn();
     const server = new PostgresServer(child, { port, directory });
     try {
-      await waitUntil(() => canConnect(port), { what: `a PostgreSQL server on port ${port}` });
+      await waitUntil(() => isReady(`${bin}/pg_isready`, port), {
+        what: `a PostgreSQL server on port ${port}`,
+      });
       return server;
     } catch (error) {
       await server[Symbol.asyncDispose]();
