@@ -82,7 +82,9 @@ export function createVariableResolver(options: VariableResolverOptions): Variab
       throw new TerminalError(
         "MissingVariable",
         "no provider resolved required variable(s): " +
-          `[${missing.map((name) => `Key(${quote(name)})`).join(", ")}]`,
+          `[${missing.map((name) => `Key(${quote(name)})`).join(", ")}]\n` +
+          `Give a value with --variable ${missing[0]}=VALUE, or in the environment as ` +
+          `SPIN_VARIABLE_${missing[0]!.toUpperCase()}.`,
       );
     },
     component(id) {

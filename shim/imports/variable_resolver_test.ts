@@ -88,7 +88,8 @@ Deno.test("get() fails with the kinds and texts of Spin", () => {
 Deno.test("checkRequired() names every variable without a value", () => {
   assert.throws(() => resolver().checkRequired(), {
     name: "TerminalError",
-    message: 'no provider resolved required variable(s): [Key("token"), Key("other")]',
+    message: 'no provider resolved required variable(s): [Key("token"), Key("other")]\n' +
+      "Give a value with --variable token=VALUE, or in the environment as SPIN_VARIABLE_TOKEN.",
   });
   resolver({ variables: [["token", "x"], ["other", "y"]] }).checkRequired();
 });
