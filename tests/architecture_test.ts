@@ -39,6 +39,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "@bytecodealliance/jco": ["shim/engine", "deploy/image", "deploy/samples"],
   "hono": ["shim/host", "controllers/webhooks"],
+  "mqtt": ["shim/imports"],
+  "mysql2": ["shim/imports"],
+  "pg": ["shim/imports"],
+  "pg-protocol": ["shim/imports"],
   "@kubernetes/client-node": ["lib/kube"],
 };
 

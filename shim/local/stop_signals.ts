@@ -13,6 +13,8 @@ export interface StopSignals extends Disposable {
   readonly signal: AbortSignal;
   /** What to exit with: 130 after Ctrl-C, else 0. */
   exitCode(): number;
+  /** Calls `cleanUp`, which must not wait for anything, when a second Ctrl-C ends the process. */
+  beforeForcedExit(cleanUp: () => void): void;
 }
 
 /**
@@ -23,10 +25,18 @@ export interface StopSignals extends Disposable {
 export function watchStopSignals(): StopSignals {
   const controller = new AbortController();
   let code = 0;
+  let cleanUp: (() => void) | undefined;
   function onInterrupt(): void {
-    if (code === CTRL_C_EXIT_CODE) Deno.exit(CTRL_C_EXIT_CODE);
+    if (code === CTRL_C_EXIT_CODE) forceExit();
     code = CTRL_C_EXIT_CODE;
     controller.abort();
+  }
+  function forceExit(): never {
+    try {
+      cleanUp?.();
+    } finally {
+      Deno.exit(CTRL_C_EXIT_CODE);
+    }
   }
   function onTerminate(): void {
     controller.abort();
@@ -37,6 +47,9 @@ export function watchStopSignals(): StopSignals {
   return {
     signal: controller.signal,
     exitCode: () => code,
+    beforeForcedExit(given) {
+      cleanUp = given;
+    },
     [Symbol.dispose]() {
       Deno.removeSignalListener("SIGINT", onInterrupt);
       Deno.removeSignalListener(terminate, onTerminate);

@@ -55,6 +55,7 @@ async function serve(
 ): Promise<void> {
   const cwd = Deno.cwd();
   await using workingDir = await openWorkingDir(values.temp);
+  stop.beforeForcedExit(workingDir.removeNow);
   await using temporary = createTemporaryStores();
   const cacheDir = values["cache-dir"] ?? defaultCacheDir() ?? join(workingDir.path, "cache");
   await build({ source, values }, cwd);
@@ -177,15 +178,16 @@ async function build(
 /** The directory that `--temp` names, which stays, or one that is removed at the end. */
 async function openWorkingDir(
   chosen: string | undefined,
-): Promise<AsyncDisposable & { readonly path: string }> {
+): Promise<AsyncDisposable & { readonly path: string; removeNow(): void }> {
   if (chosen !== undefined) {
     const path = resolve(chosen);
     await Deno.mkdir(path, { recursive: true });
-    return { path, async [Symbol.asyncDispose]() {} };
+    return { path, removeNow() {}, async [Symbol.asyncDispose]() {} };
   }
   const path = await Deno.makeTempDir({ prefix: "spinup-" });
   return {
     path,
+    removeNow: () => Deno.removeSync(path, { recursive: true }),
     async [Symbol.asyncDispose]() {
       await Deno.remove(path, { recursive: true });
     },

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { APPS_UNDER_TEST, type AppUnderTest } from "../support/apps_under_test.ts";
 import { type Answer, check } from "../support/cases.ts";
 import { answerAsUpstream } from "../support/sample_cases.ts";
@@ -7,7 +6,6 @@ import { TestSuite } from "../support/test_suite.ts";
 import { startUpstream } from "../support/upstream.ts";
 
 const STRATEGIES = ["fresh", "copy", "copy-on-write"] as const;
-const PROGRAM = fileURLToPath(new URL("../support/strategy_main.ts", import.meta.url));
 
 /** Requests whose answers differ from one to the next by their nature. */
 const VARYING = /^\/(?:random|clock)/;
@@ -26,7 +24,6 @@ async function answers(sample: AppUnderTest, strategy: string): Promise<[string,
   const { authority } = upstream;
   await using app = await suite.start({
     from: sample.source({ directory: suite.directory(), upstream: authority }),
-    program: PROGRAM,
     args: ["--instances", strategy],
   });
   const found: [string, Answer][] = [];
