@@ -21,35 +21,14 @@ import {
   createSqliteKeyValueStore,
   type SqliteKeyValueStore,
 } from "../imports/key_value_sqlite.ts";
-import { createRemoteLlm } from "../imports/llm_remote_http.ts";
-import { MqttConnections } from "../imports/mqtt_connections.ts";
 import { createOutboundPolicy } from "../imports/outbound_policy.ts";
-import { RedisConnections } from "../imports/redis_connections.ts";
 import { checkStores } from "../imports/runtime_config_defaults.ts";
-import { createSpinHttp } from "../imports/spin_http.ts";
-import { createSpinKeyValue } from "../imports/spin_key_value.ts";
-import { createSpinLlm, type LlmBackend } from "../imports/spin_llm.ts";
-import { createSpinMqtt, type SpinMqttOptions } from "../imports/spin_mqtt.ts";
-import { createSpinMysql, type MysqlConnections } from "../imports/spin_mysql.ts";
-import { createSpinPostgres, type PgConnections } from "../imports/spin_postgres.ts";
-import { createSpinRedis } from "../imports/spin_redis.ts";
-import { createSpinSqlite } from "../imports/spin_sqlite.ts";
-import { createSpinVariables } from "../imports/spin_variables.ts";
-import { SqlConnections } from "../imports/sql_connections.ts";
 import { createLocalSqliteDatabase } from "../imports/sqlite_local.ts";
 import { createVariableResolver, type VariableResolver } from "../imports/variable_resolver.ts";
-import { createWasiCli } from "../imports/wasi_cli.ts";
-import { createWasiClocks } from "../imports/wasi_clocks.ts";
-import { createWasiConfig } from "../imports/wasi_config.ts";
-import { createWasiFilesystem } from "../imports/wasi_filesystem.ts";
-import { createWasiHttp } from "../imports/wasi_http.ts";
-import { createWasiIo } from "../imports/wasi_io.ts";
-import { createWasiKeyvalue } from "../imports/wasi_keyvalue.ts";
-import { createWasiRandom } from "../imports/wasi_random.ts";
-import { createWasiSockets } from "../imports/wasi_sockets.ts";
 import { convertAllowedHttpHost } from "../loader/allowed_http_hosts.ts";
 import type { LockedApp, LockedComponent } from "../loader/locked_app.ts";
 import { checkFollow, type ComponentLogs, createComponentLogs } from "./component_logs.ts";
+import { HostInterfaces } from "./host_interfaces.ts";
 import type { HostOptions } from "./host_options.ts";
 
 /** What the edge of the program provides. */
@@ -68,8 +47,11 @@ export interface AppContext {
    * @throws {TerminalError} if the component cannot be served as it is locked.
    */
   component(id: string): ComponentContext;
-  /** Every interface the host offers to the component called `id`; the same object each time. */
-  componentImports(id: string): ImportObject;
+  /**
+   * The interfaces the host offers to the component called `id`.
+   * @param wanted Those it imports, with their versions; others may be left out.
+   */
+  componentImports(id: string, wanted: readonly string[]): Promise<ImportObject>;
   /** Writes what is left of the logs, and closes stores and files. Call it after the last request. */
   close(): Promise<void>;
 }
@@ -96,19 +78,9 @@ export function createAppContext(
     report: edge.report,
   });
   const stores = new KeyValueStores(options);
-  const shared: SharedParts = {
-    redis: new RedisConnections(),
-    postgres: new SqlConnections("postgres"),
-    mysql: new SqlConnections("mysql"),
-    mqtt: {
-      connections: new MqttConnections(),
-      maxPayloadBytes: config.outboundMqtt?.maxPayloadSizeBytes,
-    },
-    llm: config.llmCompute && createRemoteLlm(config.llmCompute),
-  };
+  const interfaces = new HostInterfaces(config);
   const createPolicy = createPolicies(app, { options, edge, variables });
   const contexts = new Map<string, ComponentContext>();
-  const imports = new Map<string, ImportObject>();
 
   function component(id: string): ComponentContext {
     return getOrCreate(contexts, id, () => {
@@ -126,14 +98,11 @@ export function createAppContext(
 
   return {
     component,
-    componentImports: (id) => getOrCreate(imports, id, () => createImports(component(id), shared)),
+    componentImports: (id, wanted) => interfaces.offer(component(id), wanted),
     async close() {
       await logs.close(FLUSH_MS);
       stores.close();
-      shared.redis.close();
-      shared.postgres.close();
-      shared.mysql.close();
-      shared.mqtt.connections.close();
+      interfaces.close();
     },
   };
 }
@@ -313,36 +282,4 @@ class KeyValueStores {
   close(): void {
     for (const store of this.#stores.values()) store.close();
   }
-}
-
-/** What the components of an isolate share. */
-interface SharedParts {
-  readonly redis: RedisConnections;
-  readonly postgres: PgConnections;
-  readonly mysql: MysqlConnections;
-  readonly mqtt: SpinMqttOptions;
-  readonly llm: LlmBackend | undefined;
-}
-
-function createImports(component: ComponentContext, shared: SharedParts): ImportObject {
-  return {
-    ...createWasiCli(component),
-    ...createWasiClocks(component),
-    ...createWasiConfig(component),
-    ...createWasiFilesystem(component),
-    ...createWasiHttp(component),
-    ...createWasiIo(),
-    ...createWasiKeyvalue(component),
-    ...createWasiSockets(component),
-    ...createWasiRandom(component),
-    ...createSpinHttp(component),
-    ...createSpinKeyValue(component),
-    ...createSpinLlm(component, shared.llm),
-    ...createSpinMqtt(component, shared.mqtt),
-    ...createSpinMysql(component, shared.mysql),
-    ...createSpinPostgres(component, shared.postgres),
-    ...createSpinRedis(component, shared.redis),
-    ...createSpinSqlite(component),
-    ...createSpinVariables(component),
-  };
 }

@@ -16,7 +16,6 @@ import { linkImports } from "../engine/link.ts";
 import { compileInterruptHelper, TurnQueue } from "../engine/preemption.ts";
 import { calledWhileStarting, watchCalls } from "../engine/start_constants.ts";
 import { openCopyOnWrite } from "../engine/reset_copy_on_write.ts";
-import type { ImportObject } from "../imports/component_context.ts";
 import type { LockedApp } from "../loader/locked_app.ts";
 import { type AppContext, createAppContext } from "./app_context.ts";
 import { type CallObserver, findHandler, GuestCaller } from "./guest_caller.ts";
@@ -159,7 +158,7 @@ async function createPool(
   },
 ): Promise<InstancePool> {
   const { id, manifest } = component;
-  const offered: ImportObject = options.context.componentImports(id);
+  const offered = await options.context.componentImports(id, manifest.imports);
   const imports = linkImports(manifest, { component: id, offered });
   const loaded = await loadComponent({ ...component, imports, shared: options.engine });
   try {
