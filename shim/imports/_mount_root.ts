@@ -148,14 +148,15 @@ function splitPath(path: string): string[] {
 /**
  * The trees for a component's mounts. A mounted file is laid over the directory mounted nearest
  * above it; files above which nothing is mounted share one tree at `/`.
- * @throws {Error} of `node:fs` if a mount's host path does not exist.
+ * @throws {Deno.errors.NotFound} if a mount's host path does not exist.
  */
 export function buildMountRoots(mounts: readonly Mount[]): MountRoot[] {
   const roots: { root: MountRoot; parts: string[] }[] = [];
   const files: { mount: Mount; hostPath: string }[] = [];
   for (const mount of mounts) {
-    const hostPath = fs().realpathSync(mount.hostPath);
-    if (fs().statSync(hostPath).isDirectory()) {
+    // Deno's own functions: Node's are loaded when a guest opens something.
+    const hostPath = Deno.realPathSync(mount.hostPath);
+    if (Deno.statSync(hostPath).isDirectory) {
       const options = { hostPath, isWritable: mount.writable };
       const root = new MountRoot(mount.guestPath, options);
       roots.push({ root, parts: splitPath(mount.guestPath) });
