@@ -41,6 +41,9 @@ export interface HttpAppOptions {
 
 type Bindings = { Bindings: ConnectionInfo & { headResponse?: Response } };
 
+/** Hosts of service chaining, which nobody outside may claim to have asked for. */
+const INTERNAL_HOST = /\.spin\.internal\.?(?::\d*)?$/i;
+
 /** A request with an authority or a path that cannot be served. */
 function badRequest(): Response {
   return new Response("Bad Request: the authority is missing, invalid or contradictory\n", {
@@ -104,7 +107,7 @@ function handle(
   const request = context.req.raw;
   const received = serverRequest(request);
   const address = parseAddress(request.url, received.header("host"));
-  if (!address) return badRequest();
+  if (!address || INTERNAL_HOST.test(address.authority)) return badRequest();
   const match = options.router.match(address.path);
   if (!match) return new Response(null, { status: 404 });
   if (match.target.staticResponse) return staticResponse(match.target.staticResponse);

@@ -159,3 +159,13 @@ Deno.test("answerHead() keeps the response, so that the server can tell its leng
   assert.equal(await response.text(), "from rest");
   assert.equal(calls[0]!.head.method, "HEAD");
 });
+
+Deno.test("createHttpApp() refuses requests from outside to the hosts of service chaining", async () => {
+  const { app, calls } = appWith();
+  for (const host of ["a.spin.internal", "A.Spin.Internal:80", "a.spin.internal."]) {
+    const response = await app.fetch(request(`http://${host}/a/1`), CLIENT);
+    assert.equal(response.status, 400, host);
+  }
+  assert.equal(calls.length, 0);
+  assert.equal((await app.fetch(request("http://spin.internal.example/"), CLIENT)).status, 200);
+});
