@@ -150,6 +150,18 @@ Deno.test("imports follow the table of folders", async () => {
   assert.equal(findCycle(imports), undefined);
 });
 
+Deno.test("files that begin with _ are used in their folder only", async () => {
+  const wrong = [...await readSources()]
+    .filter(([path]) => !isTest(path) && !path.endsWith("_fixture.ts"))
+    .flatMap(([path, text]) => findImports(path, text))
+    .filter(({ from, to }) => {
+      const private_ = to?.lastIndexOf("/_") ?? -1;
+      return private_ >= 0 && !from.startsWith(`${to!.slice(0, private_)}/`);
+    })
+    .map(({ from, to }) => `${from} → ${to}`);
+  assert.deepEqual(wrong, []);
+});
+
 Deno.test("npm packages stay in their folders", async () => {
   const wrong = [...await readSources()].filter(([path]) => !isTest(path)).flatMap((
     [path, text],

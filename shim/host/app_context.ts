@@ -7,7 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { resolve } from "node:path";
 import { TerminalError } from "../../lib/errors.ts";
-import { componentLabels } from "../imports/_labels.ts";
+import { componentLabels } from "../imports/labels.ts";
 import type {
   ComponentContext,
   ImportObject,

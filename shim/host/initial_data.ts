@@ -5,7 +5,7 @@
  */
 
 import { errorText, TerminalError, UsageError } from "../../lib/errors.ts";
-import { openSqliteFile } from "../imports/_sqlite_file.ts";
+import { openSqliteFile } from "../imports/sqlite_file.ts";
 import { createSqliteKeyValueStore } from "../imports/key_value_sqlite.ts";
 import type { RuntimeConfig } from "../imports/runtime_config.ts";
 

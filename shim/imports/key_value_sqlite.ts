@@ -9,7 +9,7 @@ import type { StatementSync } from "node:sqlite";
 import type { KeyValueStore, MaybePromise } from "./component_context.ts";
 import { addToCounter } from "./_key_value_counter.ts";
 import { MAX_RESULT_BYTES, resultTooLarge } from "./_result_limit.ts";
-import { openSqliteFile, retryWhileBusy, type SqliteFile } from "./_sqlite_file.ts";
+import { openSqliteFile, retryWhileBusy, type SqliteFile } from "./sqlite_file.ts";
 
 /** A store that holds an open file. It offers every operation, also the optional ones. */
 export interface SqliteKeyValueStore extends Required<KeyValueStore>, Disposable {

@@ -15,10 +15,10 @@ import { parseTomlDocument, type TomlTable, type TomlValue } from "../loader/tom
 import { type ConfigReader, createConfigReader } from "./_config_reader.ts";
 import { createBlockedNetworks } from "./ip_networks.ts";
 import { readLlmCompute, type RemoteLlmConfig } from "./_llm_config.ts";
-import { readVariableProviders, type VariableProviderConfig } from "./_variable_providers.ts";
+import { readVariableProviders, type VariableProviderConfig } from "./variable_providers.ts";
 
 export type { RemoteLlmConfig } from "./_llm_config.ts";
-export type { VariableProviderConfig } from "./_variable_providers.ts";
+export type { VariableProviderConfig } from "./variable_providers.ts";
 
 /** A key-value store; `spin` keeps it in a SQLite file. */
 export interface KeyValueStoreConfig {

@@ -8,7 +8,7 @@
 import { isAbsolute, join } from "node:path";
 import { TerminalError } from "../../lib/errors.ts";
 import type { LockedApp } from "../loader/locked_app.ts";
-import { componentLabels } from "./_labels.ts";
+import { componentLabels } from "./labels.ts";
 import type {
   KeyValueStoreConfig,
   ParsedRuntimeConfig,

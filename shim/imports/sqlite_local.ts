@@ -18,7 +18,7 @@ import {
   retryWhileBusy,
   type SqliteFile,
   type SqliteStatement,
-} from "./_sqlite_file.ts";
+} from "./sqlite_file.ts";
 import { findParameters, isEmptyStatement } from "./_sqlite_parameters.ts";
 
 /** Where a database lives and what guests may do with it. */

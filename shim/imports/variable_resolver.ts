@@ -14,7 +14,7 @@ import {
   type TemplatePart,
 } from "../loader/variables_template.ts";
 import { renderTemplate } from "./_render_template.ts";
-import { DEFAULT_ENV_PREFIX, type VariableProviderConfig } from "./_variable_providers.ts";
+import { DEFAULT_ENV_PREFIX, type VariableProviderConfig } from "./variable_providers.ts";
 import { type MaybePromise, VariableError, type VariableSource } from "./component_context.ts";
 
 /** Where values come from, strongest first; a manifest default comes last. */

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { errorText, TerminalError, UsageError } from "../../lib/errors.ts";
 import type { HostOptions } from "../host/host_options.ts";
 import { type InitialData, parseKeyValueFlag, parseSqliteFlag } from "../host/initial_data.ts";
-import { parseDotenv } from "../imports/_variable_providers.ts";
+import { parseDotenv } from "../imports/variable_providers.ts";
 import {
   loadRuntimeConfig,
   type ParsedRuntimeConfig,
