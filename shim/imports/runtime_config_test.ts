@@ -3,9 +3,9 @@ import { loadRuntimeConfig } from "./runtime_config.ts";
 
 const FILES = {
   file: "conf/runtime-config.toml",
-  cwd: "/work",
+  cwd: "/srv",
   readTextFile(path: string): string {
-    if (path === "/work/extra.env") return "APP_ONE=1\n# comment\nAPP_TWO='two words'\n";
+    if (path === "/srv/extra.env") return "APP_ONE=1\n# comment\nAPP_TWO='two words'\n";
     throw new Deno.errors.NotFound(path);
   },
 };
@@ -89,12 +89,12 @@ api_type = "open_ai"
   );
   assert.deepEqual(parsed, {
     file: "conf/runtime-config.toml",
-    stateDir: "/work/state",
+    stateDir: "/srv/state",
     logDir: "",
     maxInstanceMemory: 1048576,
-    keyValueStores: { default: { path: "/work/conf/kv.db" }, memory: {} },
+    keyValueStores: { default: { path: "/srv/conf/kv.db" }, memory: {} },
     sqliteDatabases: {
-      default: { path: "/work/sql.db", allowAttachFile: true },
+      default: { path: "/srv/sql.db", allowAttachFile: true },
       other: { allowAttachFile: false },
     },
     variableProviders: [
