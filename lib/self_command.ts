@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fileURLToPath } from "node:url";
+import { fromFileUrl } from "./file_url.ts";
 
 /**
  * Deno's flags for every mode: all permissions (guests reach only what their imports give them),
@@ -26,5 +26,5 @@ export const DENO_FLAGS: readonly string[] = [
  */
 export function selfCommand(mainModule: string = Deno.mainModule): [string, ...string[]] {
   if (Deno.build.standalone) return [Deno.execPath()];
-  return [Deno.execPath(), "run", ...DENO_FLAGS, fileURLToPath(mainModule)];
+  return [Deno.execPath(), "run", ...DENO_FLAGS, fromFileUrl(mainModule)];
 }

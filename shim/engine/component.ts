@@ -4,7 +4,7 @@
  * @module
  */
 
-import { toFileUrl } from "./_file_url.ts";
+import { toFileUrl } from "../../lib/file_url.ts";
 import { ARTIFACT_FILES, type ArtifactManifest } from "./artifact.ts";
 import { CaptureTable } from "./capture_table.ts";
 import { suspendable } from "./coroutine.ts";
@@ -125,7 +125,7 @@ export async function loadComponent(options: {
 }): Promise<LoadedComponent> {
   const { id, manifest, modules, imports, shared } = options;
   const bindings: Bindings = await import(
-    toFileUrl(`${options.directory}/${ARTIFACT_FILES.bindings}`)
+    toFileUrl(`${options.directory}/${ARTIFACT_FILES.bindings}`).href
   );
   return {
     id,

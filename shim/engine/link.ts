@@ -27,11 +27,12 @@ function baseName(name: string): string {
  * of an interface, which have nothing in common but the name.
  */
 export function ambiguousImports(imports: readonly string[]): string[] {
-  return imports.filter((name) =>
-    imports.some((other) =>
-      baseName(other) === baseName(name) && interfaceKey(other) !== interfaceKey(name)
-    )
-  );
+  const keys = new Map<string, Set<string>>();
+  for (const name of imports) {
+    const base = baseName(name);
+    keys.set(base, (keys.get(base) ?? new Set()).add(interfaceKey(name)));
+  }
+  return imports.filter((name) => keys.get(baseName(name))!.size > 1);
 }
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fileURLToPath } from "node:url";
+import { fromFileUrl } from "../../lib/file_url.ts";
 import { resolve } from "node:path";
 import { TerminalError } from "../../lib/errors.ts";
 import { componentLabels } from "../imports/labels.ts";
@@ -211,7 +211,7 @@ function createMounts(component: LockedComponent, isWritable: boolean): Mount[] 
     }
     return {
       // Without a trailing slash, whatever the URL has.
-      hostPath: resolve(fileURLToPath(source)),
+      hostPath: resolve(fromFileUrl(source)),
       guestPath: path.startsWith("/") ? path : `/${path}`,
       writable: isWritable,
     };

@@ -19,7 +19,7 @@ import { writeReport } from "./report.ts";
 import type { WorkerInit } from "./worker_main.ts";
 import type { Workers } from "./workers.ts";
 import { Router } from "./router.ts";
-import { fileURLToPath } from "node:url";
+import { fromFileUrl } from "../../lib/file_url.ts";
 
 export type { HostOptions } from "./host_options.ts";
 
@@ -183,7 +183,7 @@ async function prepareComponents(
 
 function sourcePath(component: LockedComponent): string {
   const { source } = component.source;
-  if (source?.startsWith("file:")) return fileURLToPath(source);
+  if (source?.startsWith("file:")) return fromFileUrl(source);
   throw new TerminalError(
     "NoSource",
     `Component "${component.id}" has no file as its source; load the app again`,

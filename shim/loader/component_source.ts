@@ -5,7 +5,7 @@
  */
 
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { toFileUrl } from "../../lib/file_url.ts";
 import { errorText } from "../../lib/errors.ts";
 import { nodeCrypto } from "../../lib/node_builtins.ts";
 import { sourceKey } from "./lock.ts";
@@ -52,7 +52,7 @@ export async function findSources(
     const key = sourceKey(request.source);
     if (found.has(key)) return;
     try {
-      found.set(key, { source: pathToFileURL(await locate(request, options)).href });
+      found.set(key, { source: toFileUrl(await locate(request, options)).href });
     } catch (error) {
       options.report.add(request.path, `${request.owner}: ${errorText(error)}`);
     }

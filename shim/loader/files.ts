@@ -5,7 +5,7 @@
  */
 
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { pathToFileURL } from "node:url";
+import { toFileUrl } from "../../lib/file_url.ts";
 import { TerminalError } from "../../lib/errors.ts";
 import type { ContentRef } from "./locked_app.ts";
 import type { FileMount } from "./manifest.ts";
@@ -73,7 +73,7 @@ export async function copyFiles(
   await Deno.mkdir(targetDir, { recursive: true });
   const queue = plan.entries();
   await Promise.all(Array.from({ length: COPY_CONCURRENCY }, () => copyAll(queue)));
-  return [{ source: pathToFileURL(targetDir).href, path: "/" }];
+  return [{ source: toFileUrl(targetDir).href, path: "/" }];
 }
 
 async function copyAll(queue: Iterator<[string, string]>): Promise<void> {
@@ -117,7 +117,7 @@ export async function directMounts(
         );
       }
       guestPath(destination);
-      files.push({ source: pathToFileURL(path).href, path: destination });
+      files.push({ source: toFileUrl(path).href, path: destination });
     } catch (error) {
       if (!(error instanceof MountError)) throw error;
       options.problem(index, error.message);

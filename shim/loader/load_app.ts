@@ -5,7 +5,7 @@
  */
 
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { toFileUrl } from "../../lib/file_url.ts";
 import { errorText, TerminalError } from "../../lib/errors.ts";
 import type { AppSource } from "./app_source.ts";
 import { bareWasmManifest } from "./bare_wasm.ts";
@@ -73,7 +73,7 @@ export async function loadApp(source: AppSource, options: LoadOptions): Promise<
   const app = lockManifest(manifest, {
     sources,
     files: await placeFiles(mounts, { ...options, appDir }),
-    origin: isManifest ? pathToFileURL(source.path).href : undefined,
+    origin: isManifest ? toFileUrl(source.path).href : undefined,
   });
   return {
     app: withEnvironment(app, options.environment ?? {}),
