@@ -35,7 +35,7 @@ export interface HttpAppOptions {
   readonly info: Record<string, string>;
   /** Tells of a failed request, as one line. */
   readonly report: (line: string) => void;
-  /** Called after each response is decided, for logs and metrics. */
+  /** Show the cause of a failed request in the response; for the developer's own screen only. */
   readonly explainErrors: boolean;
 }
 

@@ -71,18 +71,8 @@ export interface OutboundSqlConfig {
   readonly maxConnections?: number;
 }
 
-/** The merged configuration: plain data that can be posted to a worker. */
-export interface RuntimeConfig {
-  /** Absolute; undefined if nothing is kept. */
-  readonly stateDir?: string;
-  /** Absolute; undefined if guest output is not written to files. */
-  readonly logDir?: string;
-  /** Bytes of linear memory one instance may have. */
-  readonly maxInstanceMemory?: number;
-  readonly keyValueStores: Readonly<Record<string, KeyValueStoreConfig>>;
-  readonly sqliteDatabases: Readonly<Record<string, SqliteDatabaseConfig>>;
-  /** In the order they are asked; the environment provider that always exists is not in here. */
-  readonly variableProviders: readonly VariableProviderConfig[];
+/** What a file says that neither flags nor defaults change. */
+interface FileSettings {
   readonly outboundNetworking: OutboundNetworkingConfig;
   readonly outboundHttp: OutboundHttpConfig;
   readonly outboundRedis?: OutboundRedisConfig;
@@ -93,8 +83,22 @@ export interface RuntimeConfig {
   readonly llmCompute?: RemoteLlmConfig;
 }
 
+/** The merged configuration: plain data that can be posted to a worker. */
+export interface RuntimeConfig extends FileSettings {
+  /** Absolute; undefined if nothing is kept. */
+  readonly stateDir?: string;
+  /** Absolute; undefined if guest output is not written to files. */
+  readonly logDir?: string;
+  /** Bytes of linear memory one instance may have. */
+  readonly maxInstanceMemory?: number;
+  readonly keyValueStores: Readonly<Record<string, KeyValueStoreConfig>>;
+  readonly sqliteDatabases: Readonly<Record<string, SqliteDatabaseConfig>>;
+  /** In the order they are asked; the environment provider that always exists is not in here. */
+  readonly variableProviders: readonly VariableProviderConfig[];
+}
+
 /** What one file says, before flags and defaults. Paths are absolute; `""` means unset on purpose. */
-export interface ParsedRuntimeConfig {
+export interface ParsedRuntimeConfig extends FileSettings {
   /** The file, for messages. */
   readonly file: string;
   readonly stateDir?: string;
@@ -106,14 +110,6 @@ export interface ParsedRuntimeConfig {
     Record<string, { readonly path?: string; readonly allowAttachFile: boolean }>
   >;
   readonly variableProviders: readonly VariableProviderConfig[];
-  readonly outboundNetworking: OutboundNetworkingConfig;
-  readonly outboundHttp: OutboundHttpConfig;
-  readonly outboundRedis?: OutboundRedisConfig;
-  readonly outboundMqtt?: OutboundMqttConfig;
-  readonly outboundPg?: OutboundSqlConfig;
-  readonly outboundMysql?: OutboundSqlConfig;
-  /** Where models run; undefined: nowhere. */
-  readonly llmCompute?: RemoteLlmConfig;
 }
 
 /** Where {@link loadRuntimeConfig} finds what the text refers to. */
