@@ -6,49 +6,13 @@
 
 import type { ComponentExports, ComponentInstance } from "../engine/component.ts";
 import type { InstancePool } from "../engine/instance_pool.ts";
-import { CpuLimitExceeded, RequestCancelled } from "../engine/preemption.ts";
-import { GuestExit } from "../imports/wasi_cli.ts";
+import { RequestCancelled } from "../engine/preemption.ts";
 import { IncomingRequest, type RequestHead, ResponseOutparam } from "../imports/wasi_http.ts";
-import { TerminalError } from "../../lib/errors.ts";
 import { Exchange } from "./exchange.ts";
+import { type GuestFailure, guestFailure } from "./guest_failure.ts";
 import type { SlowRequest, SlowRequests } from "./slow_requests.ts";
 
-/** The component ended without an answer, or in the middle of it. */
-export class GuestFailure extends Error {
-  override readonly name = "GuestFailure";
-
-  constructor(component: string, reason: string, options?: ErrorOptions) {
-    super(`component "${component}" ${reason}`, options);
-  }
-}
-
 type Handle = (request: IncomingRequest, outparam: ResponseOutparam) => Promise<void>;
-
-/**
- * The name of a component's HTTP handler export.
- * @throws {TerminalError} if it has none, or more than one.
- */
-export function findHandler(exports: readonly string[], component: string): string {
-  const handlers = exports.filter((name) =>
-    /^wasi:http\/(incoming-handler|handler)@/.test(name) || name === "fermyon:spin/inbound-http"
-  );
-  const usable = handlers.filter((name) => /^wasi:http\/incoming-handler@0\.2\.\d+$/.test(name));
-  if (handlers.length > 1) {
-    throw new TerminalError(
-      "SeveralHandlers",
-      `Component "${component}": component exports multiple different handlers but it's expected ` +
-        `to export only one (${handlers.join(", ")})`,
-    );
-  }
-  if (usable.length === 1) return usable[0]!;
-  throw new TerminalError(
-    "NoHandler",
-    `Component "${component}": Expected component to export one of ` +
-      `wasi:http/incoming-handler@0.2.x; it exports ${
-        exports.length > 0 ? exports.join(", ") : "nothing"
-      }`,
-  );
-}
 
 /** What becomes of calls, for the log and the metrics. */
 export interface CallObserver {
@@ -188,7 +152,11 @@ class GuestCall implements SlowRequest {
       exchange.fail(undefined); // breaks off a body that was left open
       return;
     }
-    const failure = new GuestFailure(component, describeFailure(error), { cause: error });
+    const failure = guestFailure(
+      component,
+      error,
+      "failed to produce a response prior to returning",
+    );
     exchange.fail(failure);
     if (wasAnswered && !(error instanceof RequestCancelled)) observer.onLateFailure(failure);
   }
@@ -196,17 +164,4 @@ class GuestCall implements SlowRequest {
 
 function handlerOf(exports: ComponentExports, name: string): Handle {
   return exports[name]!.handle as unknown as Handle;
-}
-
-function describeFailure(error: unknown): string {
-  if (error === undefined) return "failed to produce a response prior to returning";
-  if (error instanceof GuestExit) return `exited with code ${error.code} before it was done`;
-  if (error instanceof CpuLimitExceeded || error instanceof RequestCancelled) {
-    return `was stopped: ${error.message}`;
-  }
-  if (error instanceof RangeError && /call stack/.test(error.message)) {
-    return "trapped: call stack exhausted";
-  }
-  if (error instanceof WebAssembly.RuntimeError) return `trapped: ${error.message}`;
-  return `failed: ${error instanceof Error ? error.message : String(error)}`;
 }

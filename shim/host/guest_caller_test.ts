@@ -4,8 +4,8 @@ import type { LoadedComponent } from "../engine/component.ts";
 import { InstanceBudget, InstanceLimitReached } from "../engine/instance_budget.ts";
 import { InstancePool } from "../engine/instance_pool.ts";
 import type { RequestHead } from "../imports/wasi_http.ts";
-import { TerminalError } from "../../lib/errors.ts";
-import { findHandler, GuestCaller, GuestFailure } from "./guest_caller.ts";
+import { GuestCaller } from "./guest_caller.ts";
+import { GuestFailure } from "./guest_failure.ts";
 import { SlowRequests } from "./slow_requests.ts";
 
 const HANDLER = "wasi:http/incoming-handler@0.2.3";
@@ -62,29 +62,6 @@ async function until(isTrue: () => boolean, message: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
-
-Deno.test("findHandler() finds the one handler there is", () => {
-  assert.equal(findHandler(["a:b/c@1.0.0", HANDLER], "hello"), HANDLER);
-  const refused: [string[], string, RegExp][] = [
-    [[], "NoHandler", /Expected component to export one of .*it exports nothing/],
-    [["wasi:cli/run@0.2.3"], "NoHandler", /it exports wasi:cli\/run@0\.2\.3/],
-    [["wasi:http/handler@0.3.0"], "NoHandler", /Expected component to export one of/],
-    [
-      [HANDLER, "fermyon:spin/inbound-http"],
-      "SeveralHandlers",
-      /exports multiple different handlers but it's expected to export only one/,
-    ],
-  ];
-  for (const [exports, reason, message] of refused) {
-    assert.throws(() => findHandler(exports, "hello"), (error: unknown) => {
-      assert.ok(error instanceof TerminalError);
-      assert.equal(error.reason, reason);
-      assert.match(error.message, /^Component "hello"/);
-      assert.match(error.message, message);
-      return true;
-    });
-  }
-});
 
 Deno.test("GuestCaller.call() answers, and gives the instance back", async (t) => {
   const component = await loadGuest("torture");

@@ -3,7 +3,7 @@ import { InstanceLimitReached } from "../engine/instance_budget.ts";
 import { RequestCancelled } from "../engine/preemption.ts";
 import type { RequestHead } from "../imports/wasi_http.ts";
 import { answerHead, type CallComponent, createHttpApp } from "./http_app.ts";
-import { GuestFailure } from "./guest_caller.ts";
+import { GuestFailure } from "./guest_failure.ts";
 import type { HttpRoute, StaticResponse } from "./http_triggers.ts";
 import { Router } from "./router.ts";
 

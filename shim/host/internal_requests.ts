@@ -6,7 +6,7 @@
 
 import type { InternalRequest, InternalRequests } from "../imports/component_context.ts";
 import type { RequestHead } from "../imports/wasi_http.ts";
-import type { GuestCaller } from "./guest_caller.ts";
+import type { HttpGuest } from "./http_guest.ts";
 import { parseRoute } from "./router.ts";
 import { componentHeaders } from "./spin_headers.ts";
 
@@ -15,7 +15,7 @@ const NO_ADDRESS = "0.0.0.0:0";
 
 /** Connects service chaining with the callers of one isolate. */
 export function createInternalRequests(options: {
-  caller: (component: string) => GuestCaller | undefined;
+  caller: (component: string) => HttpGuest | undefined;
   selfUrl: () => string;
 }): InternalRequests {
   return {

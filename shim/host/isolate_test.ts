@@ -7,7 +7,8 @@ import { createTemporaryStores, resolveRuntimeConfig } from "../imports/runtime_
 import type { LockedApp, LockedComponent } from "../loader/locked_app.ts";
 import { TerminalError } from "../../lib/errors.ts";
 import type { HostOptions } from "./host_options.ts";
-import { createIsolate, type Isolate, type IsolateComponent } from "./isolate.ts";
+import type { IsolateComponent } from "./guests.ts";
+import { createIsolate, type Isolate } from "./isolate.ts";
 
 const CLIENT = { remoteAddr: { transport: "tcp", hostname: "127.0.0.1", port: 9 } } as const;
 
@@ -88,7 +89,9 @@ async function ask(isolate: Isolate, path: string): Promise<{ status: number; bo
 
 Deno.test("createIsolate() serves an app", async () => {
   await withIsolate(async (isolate, lines) => {
-    assert.deepEqual([...isolate.strategies], [["torture", "copy-on-write"]]);
+    assert.deepEqual(isolate.guests.all.map(({ id, pool }) => [id, pool.strategy]), [
+      ["torture", "copy-on-write"],
+    ]);
     assert.deepEqual(await ask(isolate, "/"), { status: 200, body: "hello from C\n" });
     assert.match((await ask(isolate, "/env")).body, /COLOR=green/);
     assert.match((await ask(isolate, "/headers")).body, /spin-path-info: \/headers/);

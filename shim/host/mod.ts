@@ -5,21 +5,20 @@
  */
 
 import { TerminalError } from "../../lib/errors.ts";
-import { compileModules } from "../engine/component.ts";
-import { prepare } from "../engine/preparer.ts";
-import type { LockedApp, LockedComponent } from "../loader/locked_app.ts";
+import type { LockedApp } from "../loader/locked_app.ts";
 import { announce } from "./announce.ts";
 import { checkApp } from "./app_context.ts";
 import { cpuLimit, memoryLimit, readTextFile } from "./cpu_limit.ts";
+import type { IsolateInit } from "./guests.ts";
 import type { HostOptions } from "./host_options.ts";
 import { findPort, HttpListener, type ListenOptions } from "./http_listener.ts";
 import { httpRoutes } from "./http_triggers.ts";
-import { createIsolate, type IsolateComponent, type IsolateInit } from "./isolate.ts";
+import { createIsolate } from "./isolate.ts";
+import { prepareComponents, TemporaryDirectory } from "./prepare_components.ts";
 import { writeReport } from "./report.ts";
 import type { WorkerInit } from "./worker_main.ts";
 import type { Workers } from "./workers.ts";
 import { Router } from "./router.ts";
-import { fromFileUrl } from "../../lib/file_url.ts";
 
 export type { HostOptions } from "./host_options.ts";
 
@@ -154,42 +153,6 @@ function readEnvironment(name: string): string | undefined {
   return Deno.env.get(name);
 }
 
-/** Only components that a trigger uses are prepared. */
-async function prepareComponents(
-  app: LockedApp,
-  { options, temporary }: { options: HostOptions; temporary: TemporaryDirectory },
-): Promise<IsolateComponent[]> {
-  const used = new Set(httpRoutes(app).map((route) => route.component));
-  const prepared: IsolateComponent[] = [];
-  for (const component of app.components) {
-    if (!used.has(component.id)) continue;
-    const { directory, manifest, files } = await prepare(sourcePath(component), {
-      component: component.id,
-      cacheDir: options.cacheDir,
-      fallbackDir: () => temporary.path(),
-      report: (line) => writeReport([line]),
-    });
-    const modules = compileModules(files, {
-      manifest,
-      component: component.id,
-      ...(options.maxInstanceMemory === undefined
-        ? {}
-        : { maxMemoryBytes: options.maxInstanceMemory }),
-    });
-    prepared.push({ id: component.id, directory, manifest, modules });
-  }
-  return prepared;
-}
-
-function sourcePath(component: LockedComponent): string {
-  const { source } = component.source;
-  if (source?.startsWith("file:")) return fromFileUrl(source);
-  throw new TerminalError(
-    "NoSource",
-    `Component "${component.id}" has no file as its source; load the app again`,
-  );
-}
-
 function guestBytes(): number {
   const limit = Math.min(memoryLimit(readTextFile) ?? Infinity, Deno.systemMemoryInfo().total);
   return Math.floor(limit * GUEST_SHARE);
@@ -199,17 +162,4 @@ function formatBaseUrl(options: HostOptions, port: number): string {
   const { hostname } = options.listen;
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return `${options.tls ? "https" : "http"}://${host}:${port}`;
-}
-
-/** A temporary directory that is made on first use and removed at the end. */
-class TemporaryDirectory {
-  #path: Promise<string> | undefined;
-
-  path(): Promise<string> {
-    return this.#path ??= Deno.makeTempDir({ prefix: "spinkube-" });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#path) await Deno.remove(await this.#path, { recursive: true });
-  }
 }

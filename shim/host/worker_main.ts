@@ -6,7 +6,8 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { HttpListener, type ListenOptions } from "./http_listener.ts";
-import { createIsolate, type IsolateInit } from "./isolate.ts";
+import type { IsolateInit } from "./guests.ts";
+import { createIsolate } from "./isolate.ts";
 import { writeReport } from "./report.ts";
 
 /** What a worker is started with. */

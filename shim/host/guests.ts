@@ -1,0 +1,151 @@
+/**
+ * The components of an app in one isolate: their interfaces, compiled code and instances.
+ *
+ * @module
+ */
+
+import { TerminalError } from "../../lib/errors.ts";
+import type { ArtifactManifest } from "../engine/artifact.ts";
+import { type CompiledModules, type EngineShared, loadComponent } from "../engine/component.ts";
+import { compileCoroutineHelper } from "../engine/coroutine.ts";
+import { MemoryCollector } from "../engine/garbage.ts";
+import { InstanceBudget } from "../engine/instance_budget.ts";
+import { InstancePool, type PoolShared } from "../engine/instance_pool.ts";
+import { linkImports } from "../engine/link.ts";
+import { compileInterruptHelper, TurnQueue } from "../engine/preemption.ts";
+import { openCopyOnWrite } from "../engine/reset_copy_on_write.ts";
+import { calledWhileStarting, watchCalls } from "../engine/start_constants.ts";
+import type { InternalRequests } from "../imports/component_context.ts";
+import type { LockedApp } from "../loader/locked_app.ts";
+import { type AppContext, createAppContext } from "./app_context.ts";
+import { Guest } from "./guest.ts";
+import type { HostOptions } from "./host_options.ts";
+
+/** A component as an isolate gets it. Can be posted to a worker. */
+export interface IsolateComponent {
+  readonly id: string;
+  /** The prepared directory. */
+  readonly directory: string;
+  readonly manifest: ArtifactManifest;
+  readonly modules: CompiledModules;
+}
+
+/** What an isolate is made from. Can be posted to a worker. */
+export interface IsolateInit {
+  readonly app: LockedApp;
+  readonly options: HostOptions;
+  readonly components: readonly IsolateComponent[];
+  /** `http://127.0.0.1:3000`, as the app itself reaches it. */
+  readonly selfUrl: string;
+  /** This isolate's share of the instances' memory, in bytes. */
+  readonly maxInstanceBytes: number;
+}
+
+/** What the edge provides. */
+export interface IsolateEdge {
+  readonly environment: (name: string) => string | undefined;
+  /** Writes lines for the user, to stderr. */
+  readonly report: (lines: string[]) => void;
+}
+
+/** Live instances of one isolate; V8 gives out near 32,000 in a process. */
+const MAX_INSTANCES = 4_000;
+/** Milliseconds a request waits for an instance before it gets 503. */
+const MAX_WAIT_MS = 10_000;
+
+/** The components of an app in one isolate. The owner closes it, after the last call. */
+export interface Guests {
+  /** The component called `id`. @throws {TerminalError} if the isolate was not given it. */
+  guest(id: string): Guest;
+  /** All of them, in the app's order. */
+  readonly all: readonly Guest[];
+  close(): Promise<void>;
+}
+
+/**
+ * Loads the components of an app into the current isolate.
+ * @throws {TerminalError} if a component cannot be linked or started.
+ */
+export async function loadGuests(
+  init: IsolateInit,
+  edge: IsolateEdge & { internal: InternalRequests },
+): Promise<Guests> {
+  const context = createAppContext(init.app, init.options, edge);
+  const engine: EngineShared = {
+    helper: compileInterruptHelper(),
+    coroutine: compileCoroutineHelper(),
+    turns: new TurnQueue(),
+    cpuLimitMs: init.options.cpuLimitMs,
+  };
+  const copyOnWrite = openCopyOnWrite();
+  const shared: PoolShared = {
+    budget: new InstanceBudget({
+      maxInstances: MAX_INSTANCES,
+      maxBytes: init.maxInstanceBytes,
+      maxWaitMs: MAX_WAIT_MS,
+    }),
+    collector: new MemoryCollector(),
+    copyOnWrite,
+  };
+  const guests = new Map<string, Guest>();
+  async function close(): Promise<void> {
+    for (const { pool } of guests.values()) pool.close();
+    copyOnWrite?.close();
+    await context.close();
+  }
+  try {
+    for (const component of init.components) {
+      const { id, manifest } = component;
+      const pool = await createPool(component, { context, engine, shared, init });
+      guests.set(id, new Guest({ id, exports: manifest.exports, pool }));
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    guest(id) {
+      const guest = guests.get(id);
+      if (guest) return guest;
+      throw new TerminalError("UnknownComponent", `The app has no component "${id}"`);
+    },
+    all: [...guests.values()],
+    close,
+  };
+}
+
+async function createPool(
+  component: IsolateComponent,
+  options: {
+    context: AppContext;
+    engine: EngineShared;
+    shared: PoolShared;
+    init: IsolateInit;
+  },
+): Promise<InstancePool> {
+  const { id, manifest } = component;
+  const offered = await options.context.componentImports(id, manifest.imports);
+  const imports = linkImports(manifest, { component: id, offered });
+  const loaded = await loadComponent({ ...component, imports, shared: options.engine });
+  try {
+    let notResettable: string | undefined;
+    if (manifest.startReadsEnvironment && options.context.component(id).environment.length > 0) {
+      const watched = watchCalls(imports, (name) => notResettable ??= calledWhileStarting(name));
+      await (await loadComponent({ ...component, imports: watched, shared: options.engine }))
+        .instantiate();
+    }
+    return InstancePool.create(loaded, {
+      first: await loaded.instantiate(),
+      notResettable,
+      strategy: options.init.options.instances,
+      shared: options.shared,
+    });
+  } catch (error) {
+    if (error instanceof TerminalError) throw error;
+    throw new TerminalError(
+      "CannotInstantiate",
+      `Cannot start component "${id}": ${error instanceof Error ? error.message : error}`,
+      { cause: error },
+    );
+  }
+}
