@@ -1,6 +1,6 @@
 /**
  * `fermyon:spin/sqlite` (v1, handle numbers), `fermyon:spin/sqlite@2.0.0` and
- * `spin:sqlite/sqlite@3.0.0` (a resource).
+ * `spin:sqlite/sqlite@3.0.0` and `@3.1.0` (a resource).
  *
  * @module
  */
@@ -46,6 +46,7 @@ export function createSpinSqlite(component: ComponentContext): ImportObject {
     "fermyon:spin/sqlite": createHandles(open),
     "fermyon:spin/sqlite@2.0.0": { Connection },
     "spin:sqlite/sqlite@3.0.0": { Connection },
+    "spin:sqlite/sqlite@3.1.0": { Connection },
   };
 }
 

@@ -7,7 +7,7 @@
 import { fileURLToPath } from "node:url";
 
 /** Names of the sample apps. */
-export type SampleApp = "torture" | "tiny-js" | "rust-api" | "go-hello" | "wagi";
+export type SampleApp = "torture" | "tiny-js" | "script-js" | "rust-api" | "go-hello" | "wagi";
 
 /** The path of a file of a sample app. */
 export function samplePath(app: SampleApp, file = "spin.toml"): string {
