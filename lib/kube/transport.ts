@@ -1,0 +1,184 @@
+/**
+ * Requests to the API server, over one pool of connections.
+ *
+ * @module
+ */
+
+import { followSignal, retry } from "./_retry.ts";
+import { ApiError, readApiError } from "./api_error.ts";
+import { type Identity, IdentitySource, readPem } from "./credentials.ts";
+import type { ClusterConfig } from "./kubeconfig.ts";
+
+/** One request. */
+export interface KubeRequest {
+  readonly method: string;
+  /** `/apis/apps/v1/deployments`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Default: `application/json`. */
+  readonly contentType?: string;
+  readonly accept?: string;
+  readonly signal?: AbortSignal;
+  /** Milliseconds until the answer's head has to be there. Default: 30 s; 0: no limit. */
+  readonly timeoutMs?: number;
+  /** Whether it may be sent again although the first may have had an effect. Default: GET only. */
+  readonly isRepeatable?: boolean;
+}
+
+/** Milliseconds a request may take to be answered. */
+const TIMEOUT_MS = 30_000;
+/** Milliseconds after which certificate files are looked at again. */
+const RELOAD_MS = 60_000;
+
+/** What became of requests, for metrics. */
+export interface TransportObserver {
+  /** @param code The HTTP status, or 0 if there was no answer. */
+  onAnswer(method: string, code: number): void;
+}
+
+/** Sends requests to one API server. The owner closes it. */
+export class KubeTransport {
+  readonly #cluster: ClusterConfig;
+  readonly #identities: IdentitySource;
+  readonly #userAgent: string;
+  readonly #observer: TransportObserver | undefined;
+  #client: Deno.HttpClient | undefined;
+  /** What the client was made of; another one is made when it changes. */
+  #clientKey = "";
+  #checkedAt = -Infinity;
+
+  constructor(
+    cluster: ClusterConfig,
+    options: { userAgent: string; observer?: TransportObserver },
+  ) {
+    this.#cluster = cluster;
+    this.#identities = new IdentitySource(cluster);
+    this.#userAgent = options.userAgent;
+    this.#observer = options.observer;
+  }
+
+  /** The server and where it is configured, for messages. */
+  get cluster(): ClusterConfig {
+    return this.#cluster;
+  }
+
+  /**
+   * Sends a request until it is answered. 429, 5xx with `Retry-After`, and for repeatable requests
+   * all failures of the connection are tried again a few times.
+   * @returns A successful answer; the caller reads or cancels its body.
+   * @throws {ApiError} for any other answer.
+   * @throws {TypeError} if there is no connection.
+   */
+  async send(request: KubeRequest): Promise<Response> {
+    const isRepeatable = request.isRepeatable ?? request.method === "GET";
+    return await retry(() => this.#sendOnce(request), {
+      signal: request.signal,
+      delayOf: (error) => retryDelay(error, isRepeatable),
+    });
+  }
+
+  /** Sends a request and reads the answer as JSON. See {@link send}. */
+  async json<T>(request: KubeRequest): Promise<T> {
+    // A signal of its own, so that a long-lived one does not collect listeners.
+    using own = followSignal(request.signal);
+    return await (await this.send({ ...request, signal: own.signal })).json() as T;
+  }
+
+  close(): void {
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  async #sendOnce(request: KubeRequest): Promise<Response> {
+    const identity = await this.#identities.get();
+    const response = await this.#fetch(request, identity);
+    this.#observer?.onAnswer(request.method, response.status);
+    if (response.ok) return response;
+    // A token that was replaced on disk, or that a plugin can renew.
+    if (response.status === 401) this.#identities.refresh();
+    throw await readApiError(response);
+  }
+
+  async #fetch(request: KubeRequest, identity: Identity): Promise<Response> {
+    const headers: Record<string, string> = {
+      accept: request.accept ?? "application/json",
+      "user-agent": this.#userAgent,
+    };
+    if (identity.authorization !== undefined) headers.authorization = identity.authorization;
+    if (request.body !== undefined) {
+      headers["content-type"] = request.contentType ?? "application/json";
+    }
+    const deadline = headDeadline(request);
+    try {
+      return await fetch(`${this.#cluster.server}${request.path}${formatQuery(request.query)}`, {
+        method: request.method,
+        headers,
+        client: this.#clientFor(identity),
+        redirect: "manual",
+        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+        signal: deadline.signal,
+      });
+    } catch (error) {
+      this.#observer?.onAnswer(request.method, 0);
+      throw error;
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  /** One client with its pool, until a certificate changes. */
+  #clientFor(identity: Identity): Deno.HttpClient {
+    const now = performance.now();
+    const { certificate } = identity;
+    if (this.#client && now - this.#checkedAt < RELOAD_MS && !certificate) return this.#client;
+    this.#checkedAt = now;
+    const { ca, isInsecure, proxyUrl } = this.#cluster;
+    const caText = ca && readPem(ca, "certificate authority");
+    const key = JSON.stringify([caText, certificate]);
+    if (this.#client && key === this.#clientKey) return this.#client;
+    // Requests on the way end on the old client, which is dropped with the last of them.
+    this.#clientKey = key;
+    return this.#client = Deno.createHttpClient({
+      ...(caText === undefined ? {} : { caCerts: [caText] }),
+      ...(certificate ? { cert: certificate.cert, key: certificate.key } : {}),
+      ...(proxyUrl === undefined ? {} : { proxy: { url: proxyUrl } }),
+      ...(isInsecure ? { unsafelyIgnoreCertificateErrors: true } : {}),
+      http2: true,
+    } as Deno.CreateHttpClientOptions);
+  }
+}
+
+/** Aborts when the caller's signal does, or when the head of the answer takes too long. */
+function headDeadline(request: KubeRequest): { signal: AbortSignal; clear(): void } {
+  const { timeoutMs = TIMEOUT_MS } = request;
+  const { signal, abort } = followSignal(request.signal);
+  if (timeoutMs === 0) return { signal, clear() {} };
+  const timer = setTimeout(
+    () => abort(new DOMException(`no answer within ${timeoutMs} ms`, "TimeoutError")),
+    timeoutMs,
+  );
+  return { signal, clear: () => clearTimeout(timer) };
+}
+
+function formatQuery(query: KubeRequest["query"]): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== undefined) parameters.set(name, String(value));
+  }
+  return parameters.size === 0 ? "" : `?${parameters}`;
+}
+
+/** Milliseconds to wait before another try; undefined: none. */
+function retryDelay(error: unknown, isRepeatable: boolean): number | undefined {
+  if (error instanceof ApiError) {
+    // Refused before it had any effect.
+    if (error.code === 429) return error.retryAfterMs ?? 1_000;
+    if (error.code >= 500 && (isRepeatable || error.retryAfterMs !== undefined)) {
+      return error.retryAfterMs ?? 0;
+    }
+    return undefined;
+  }
+  return isRepeatable && error instanceof TypeError ? 0 : undefined;
+}
