@@ -43,7 +43,6 @@ const LATER: readonly string[] = [
   "kube",
   "registry",
   "scaffold",
-  "shim",
   "watch",
 ];
 
@@ -60,6 +59,10 @@ async function runMode(args: readonly string[]): Promise<number> {
     case "b": {
       const { runBuild } = await import("./shim/local/build_main.ts");
       return await runBuild(rest);
+    }
+    case "shim": {
+      const { runShim } = await import("./shim/task/main.ts");
+      return await runShim(rest, { version: VERSION, revision: "" });
     }
     case "prepare": {
       const { runPrepare } = await import("./shim/engine/prepare_main.ts");

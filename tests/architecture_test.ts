@@ -27,9 +27,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "shim/engine": ["lib", "shim/loader", "shim/imports"],
   "shim/host": ["lib", "shim/loader", "shim/imports", "shim/engine"],
   "shim/local": ["lib", "shim/loader", "shim/imports", "shim/host"],
-  "shim/ttrpc": ["lib"],
+  "shim/ttrpc": ["lib", "shim/proto"],
   "shim/proto": ["lib"],
-  "shim/task": ["lib", "crds", "shim/ttrpc", "shim/proto", "shim/loader"],
+  "shim/store": ["lib", "crds", "shim/proto", "shim/loader", "shim/imports", "shim/engine"],
+  "shim/task": ["lib", "crds", "shim/ttrpc", "shim/proto", "shim/loader", "shim/store"],
+  "shim/pod": ["lib", "crds", "shim/loader", "shim/imports", "shim/host"],
   "controllers": ["lib", "lib/kube", "crds"],
   "installer": ["lib", "lib/kube", "crds"],
   "deploy": ["lib", "lib/kube", "crds", "shim/loader"],
@@ -38,6 +40,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** npm package → the only folders that may import it. Tests may import anything. */
 const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "@bytecodealliance/jco": ["shim/engine", "deploy/image", "deploy/samples"],
+  "@bytecodealliance/jco-transpile": ["shim/engine", "deploy/image"],
+  "aws4fetch": ["shim/imports"],
   "hono": ["shim/host", "controllers/webhooks"],
   "mqtt": ["shim/imports"],
   "mysql2": ["shim/imports"],

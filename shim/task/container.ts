@@ -1,0 +1,329 @@
+/**
+ * One container: its processes, and what may be done with them when. Knows nothing of the protocol.
+ *
+ * @module
+ */
+
+import { errorText } from "../../lib/errors.ts";
+import { StatusError } from "../ttrpc/status.ts";
+import type { ContainerCgroup } from "./cgroup.ts";
+import type { IoRequest, ProcessIo } from "./process_io.ts";
+import type { Exit, Reaper } from "./reaper.ts";
+import { type Runc, RuncError } from "./runc.ts";
+import { TaskProcess } from "./task_process.ts";
+
+/** What a container tells of itself. Calls come in the order in which things happened. */
+export interface ContainerEvents {
+  started(pid: number): void;
+  execAdded(execId: string): void;
+  execStarted(execId: string, pid: number): void;
+  /** The kernel has killed a process because the container's memory was used up. */
+  outOfMemory(): void;
+  /** @param execId Empty for the container's first process, whose exit is the last. */
+  exited(execId: string, process: { pid: number; exit: Exit }): void;
+  paused(): void;
+  resumed(): void;
+}
+
+/** What a container works with. */
+export interface ContainerParts {
+  readonly runc: Runc;
+  readonly reaper: Reaper;
+  readonly events: ContainerEvents;
+  readonly cgroup: ContainerCgroup;
+  /** Opens the streams of a further process. */
+  readonly openIo: (request: IoRequest, name: string) => Promise<ProcessIo>;
+  /** Whether its processes can see those of other containers, or of the pod. */
+  readonly isPidNamespaceShared: boolean;
+  /** Keeps how it ended, for whoever cleans up if this process dies. */
+  readonly onExit: (exit: Exit) => void;
+}
+
+const SIGKILL = 9;
+/** Milliseconds that a process which was killed has to be gone. */
+const KILLED_MS = 10_000;
+/** Milliseconds between two looks whether a process was killed for want of memory. */
+const OOM_CHECK_MS = 5_000;
+/** Milliseconds that output has to reach the client before it is given up. */
+const DRAIN_MS = 10_000;
+
+/** A container that runc has created. */
+export class Container {
+  readonly id: string;
+  readonly bundle: string;
+  readonly init: TaskProcess;
+  readonly #parts: ContainerParts;
+  readonly #execs = new Map<string, TaskProcess>();
+  /** Operations that change its state come one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  /** The start that is under way: the end of a process is told after its start. */
+  #starting: Promise<unknown> = Promise.resolve();
+  readonly #oomTimer: ReturnType<typeof setInterval>;
+
+  constructor(
+    { id, bundle, init }: { id: string; bundle: string; init: TaskProcess },
+    parts: ContainerParts,
+  ) {
+    this.id = id;
+    this.bundle = bundle;
+    this.init = init;
+    this.#parts = parts;
+    this.#oomTimer = setInterval(() => this.#checkMemory(), OOM_CHECK_MS);
+    void this.#watchInit();
+  }
+
+  /** The process of an exec, or the first one for the empty name. */
+  process(execId: string): TaskProcess {
+    if (execId === "") return this.init;
+    const found = this.#execs.get(execId);
+    if (found) return found;
+    throw new StatusError("NOT_FOUND", `process does not exist ${execId}: not found`);
+  }
+
+  /** Starts the container, or an exec. @returns Its pid. */
+  start(execId: string): Promise<number> {
+    const started = this.#inTurn(async () => {
+      const process = this.process(execId);
+      process.checkStartable();
+      if (execId !== "") return await this.#startExec(process);
+      await this.#parts.runc.start(this.id);
+      process.started();
+      this.#parts.events.started(process.pid);
+      return process.pid;
+    });
+    this.#starting = started;
+    return started;
+  }
+
+  /**
+   * Adds a process, which waits to be started.
+   * @param spec An OCI process object as JSON.
+   */
+  addExec(execId: string, { request, spec }: { request: IoRequest; spec: Uint8Array }): void {
+    if (this.init.state === "stopped") {
+      throw new StatusError("UNKNOWN", "cannot exec in a stopped container");
+    }
+    if (this.#execs.has(execId)) {
+      throw new StatusError("ALREADY_EXISTS", `id ${execId}: already exists`);
+    }
+    Deno.writeFileSync(this.#specFile(execId), spec, { mode: 0o600 });
+    this.#execs.set(execId, new TaskProcess(execId, request));
+    this.#parts.events.execAdded(execId);
+  }
+
+  async kill(execId: string, { signal, all }: { signal: number; all: boolean }): Promise<void> {
+    const process = this.process(execId);
+    if (process.state === "stopped") throw alreadyFinished();
+    if (execId !== "") {
+      if (process.pid === 0) {
+        throw new StatusError("FAILED_PRECONDITION", `process ${execId} is not started`);
+      }
+      return killProcess(process.pid, signal);
+    }
+    try {
+      await this.#parts.runc.kill(this.id, { signal, all });
+    } catch (error) {
+      if (error instanceof RuncError && error.isGone) throw alreadyFinished();
+      throw error;
+    }
+  }
+
+  pause(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#checkRunning("pause", "running");
+      await this.#parts.runc.pause(this.id);
+      this.init.paused(true);
+      this.#parts.events.paused();
+    });
+  }
+
+  resume(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#checkRunning("resume", "paused");
+      await this.#parts.runc.resume(this.id);
+      this.init.paused(false);
+      this.#parts.events.resumed();
+    });
+  }
+
+  /** @param resources OCI `LinuxResources` as JSON. */
+  update(resources: Uint8Array): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.init.state === "stopped") {
+        throw new StatusError("UNKNOWN", "cannot update a stopped container");
+      }
+      await this.#parts.runc.update(this.id, resources);
+    });
+  }
+
+  /** Pids of all its processes, and which exec those are that were added. Never empty in life. */
+  pids(): { pid: number; execId: string }[] {
+    const execs = new Map([...this.#execs.values()].map(({ pid, execId }) => [pid, execId]));
+    const pids = new Set(this.#parts.cgroup.pids());
+    if (this.init.state !== "stopped") pids.add(this.init.pid);
+    return [...pids].map((pid) => ({ pid, execId: execs.get(pid) ?? "" }));
+  }
+
+  get cgroup(): ContainerCgroup {
+    return this.#parts.cgroup;
+  }
+
+  /** Forgets an exec that has ended, or that was never started. */
+  deleteExec(execId: string): Promise<TaskProcess> {
+    return this.#inTurn(async () => {
+      const process = this.process(execId);
+      process.checkDeletable();
+      await process.io?.drain(DRAIN_MS);
+      await process.io?.close();
+      this.#execs.delete(execId);
+      await removeIfThere(this.#specFile(execId));
+      return process;
+    });
+  }
+
+  /** Removes the container, which has ended or was never started. @returns How it ended. */
+  delete(): Promise<Exit> {
+    return this.#inTurn(async () => {
+      const { init } = this;
+      init.checkDeletable();
+      await this.#parts.runc.delete(this.id, { isForced: init.state === "created" });
+      const exit = await within(init.exited, KILLED_MS) ??
+        { status: 128 + SIGKILL, at: new Date() };
+      for (const exec of this.#execs.values()) await exec.io?.close();
+      await init.io?.drain(DRAIN_MS);
+      await init.io?.close();
+      clearInterval(this.#oomTimer);
+      return exit;
+    });
+  }
+
+  async #startExec(process: TaskProcess): Promise<number> {
+    const { init } = this;
+    const { runc, openIo, events } = this.#parts;
+    if (init.state === "stopped" || init.state === "created") {
+      throw new StatusError(
+        "FAILED_PRECONDITION",
+        `container ${this.id} init process is not running`,
+      );
+    }
+    const { execId } = process;
+    const pidFile = `${this.bundle}/${execId}.pid`;
+    const io = await openIo(process.request, execId);
+    try {
+      await runc.exec(this.id, {
+        specFile: this.#specFile(execId),
+        pidFile,
+        stdio: io.descriptors,
+        consoleSocket: io.consoleSocket,
+      });
+      await io.attach();
+    } catch (error) {
+      await io.close();
+      // Nobody will start it again, and a wait for it must end.
+      process.stopped({ status: 255, at: new Date() });
+      throw error;
+    }
+    process.attach(readPid(pidFile), io);
+    process.started();
+    events.execStarted(execId, process.pid);
+    void this.#watchExec(process);
+    return process.pid;
+  }
+
+  async #watchExec(process: TaskProcess): Promise<void> {
+    const exit = await this.#parts.reaper.exitOf(process.pid);
+    await settled(this.#starting);
+    process.io?.closeStdin();
+    this.#parts.events.exited(process.execId, { pid: process.pid, exit });
+    process.stopped(exit);
+  }
+
+  async #watchInit(): Promise<void> {
+    const { init } = this;
+    const { reaper, events, runc, isPidNamespaceShared, onExit } = this.#parts;
+    const exit = await reaper.exitOf(init.pid);
+    await settled(this.#starting);
+    if (isPidNamespaceShared) {
+      // Nothing ends its other processes but us.
+      await runc.kill(this.id, { signal: SIGKILL, all: true }).catch((error: unknown) => {
+        if (!(error instanceof RuncError)) throw error;
+      });
+    }
+    const running = [...this.#execs.values()].filter(({ state }) => state === "running");
+    await within(Promise.all(running.map(({ exited }) => exited)), KILLED_MS);
+    this.#checkMemory();
+    clearInterval(this.#oomTimer);
+    init.io?.closeStdin();
+    onExit(exit);
+    events.exited("", { pid: init.pid, exit });
+    init.stopped(exit);
+  }
+
+  #checkMemory(): void {
+    if (this.#parts.cgroup.wasOutOfMemory()) this.#parts.events.outOfMemory();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = settled(this.#last).then(work);
+    this.#last = result;
+    return result;
+  }
+
+  #checkRunning(what: string, wanted: "running" | "paused"): void {
+    if (this.init.state === wanted) return;
+    throw new StatusError("UNKNOWN", `cannot ${what} task in ${this.init.state} state`);
+  }
+
+  #specFile(execId: string): string {
+    return `${this.bundle}/${execId}.json`;
+  }
+}
+
+/** Resolves when an operation has ended, however it did. */
+async function settled(operation: Promise<unknown>): Promise<void> {
+  await operation.catch(() => {
+    // Its caller has got the failure.
+  });
+}
+
+function alreadyFinished(): StatusError {
+  return new StatusError("NOT_FOUND", "process already finished: not found");
+}
+
+/** @throws {StatusError} if the process is gone. */
+function killProcess(pid: number, signal: number): void {
+  try {
+    Deno.kill(pid, signal as unknown as Deno.Signal);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw alreadyFinished();
+    throw new StatusError("UNKNOWN", `Cannot send signal ${signal} to ${pid}: ${errorText(error)}`);
+  }
+}
+
+/** The pid that runc wrote. @throws {Error} if it is none. */
+export function readPid(file: string): number {
+  const text = Deno.readTextFileSync(file);
+  if (!/^\d+$/.test(text)) throw new Error(`"${file}" holds no pid but ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** What `work` resolves to; undefined if it takes longer. */
+async function within<T>(work: Promise<T>, milliseconds: number): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), milliseconds);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
