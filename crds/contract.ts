@@ -64,3 +64,12 @@ export interface StoredApp {
   /** Component → its entry in `prepared/`. */
   readonly prepared: Readonly<Record<string, string>>;
 }
+
+/** What the mode `prepare-app` prints, as one line of JSON. */
+export type PrepareAppResult =
+  /** The app is in the node's store: the directory to mount at {@link POD_PATHS.app}. */
+  | { readonly kind: "app"; readonly directory: string; readonly key: string }
+  /** The image holds no Spin app. */
+  | { readonly kind: "none" }
+  /** It holds one that cannot be run; the message is for whoever looks at the pod. */
+  | { readonly kind: "failure"; readonly message: string };

@@ -5,6 +5,7 @@
  */
 
 import { fromFileUrl } from "./file_url.ts";
+import { installDirOf, installedCommand } from "./install_dir.ts";
 
 /**
  * Deno's flags for every mode: all permissions (guests reach only what their imports give them),
@@ -25,6 +26,13 @@ export const DENO_FLAGS: readonly string[] = [
  * @param mainModule URL of `main.ts`; the running program's own by default.
  */
 export function selfCommand(mainModule: string = Deno.mainModule): [string, ...string[]] {
-  if (Deno.build.standalone) return [Deno.execPath()];
-  return [Deno.execPath(), "run", ...DENO_FLAGS, fromFileUrl(mainModule)];
+  const program = Deno.execPath();
+  if (Deno.build.standalone) return [program];
+  // Started by the loader of an install directory, which then is what the kernel knows of.
+  const directory = installDirOf(program);
+  if (directory !== undefined) {
+    const [first, ...rest] = installedCommand(directory, { denoFlags: DENO_FLAGS, args: [] });
+    return [first!, ...rest];
+  }
+  return [program, "run", ...DENO_FLAGS, fromFileUrl(mainModule)];
 }

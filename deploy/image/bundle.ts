@@ -5,7 +5,7 @@
  * ```
  * dist/spinkube                  launcher
  * dist/containerd-shim-spin-v2   launcher, in the mode that containerd wants
- * dist/app/                      main module, one chunk per mode, the binding generator's Wasm
+ * dist/app/                      main module, one chunk per mode, the binding generators' Wasm
  * dist/lib/                      WASI adapters, where the binding generator looks for them
  * ```
  *
@@ -40,6 +40,7 @@ export async function buildBundle(outDir: string): Promise<void> {
     await bundleModules(join(unfinished, "app"));
     await loadRequireLazily(join(unfinished, "app"));
     await copyWasm(unfinished);
+    await moveAsyncWasm(join(unfinished, "app"));
     for (const [name, mode] of Object.entries(LAUNCHERS)) {
       await Deno.writeTextFile(join(unfinished, name), launcher(mode), { mode: 0o755 });
     }
@@ -105,6 +106,33 @@ async function copyWasm(directory: string): Promise<void> {
     if (!name.endsWith(".wasm")) continue;
     await Deno.copyFile(join(objects, name), join(directory, "app", name));
   }
+}
+
+/** Folder in `app/` for the Wasm of the generator for WASI 0.3: its files are called like the other's. */
+const ASYNC_WASM = "async";
+
+/** Copies that Wasm, and has the chunks of that generator look for it there. */
+async function moveAsyncWasm(directory: string): Promise<void> {
+  const vendor = new URL(".", import.meta.resolve("@bytecodealliance/jco-transpile/component"));
+  await Deno.mkdir(join(directory, ASYNC_WASM));
+  for await (const { name } of Deno.readDir(vendor)) {
+    if (!name.endsWith(".wasm")) continue;
+    await Deno.copyFile(new URL(name, vendor), join(directory, ASYNC_WASM, name));
+  }
+  let moved = 0;
+  for await (const { name } of Deno.readDir(directory)) {
+    if (!name.endsWith(".js")) continue;
+    const path = join(directory, name);
+    const source = await Deno.readTextFile(path);
+    // The bundler says in a comment which file a part is from.
+    if (!/^\/\/ .*\/jco-transpile\/.*\/vendor\//m.test(source)) continue;
+    await Deno.writeTextFile(
+      path,
+      source.replace(/new URL\("\.\/([\w.-]+\.wasm)"/g, `new URL("./${ASYNC_WASM}/$1"`),
+    );
+    moved++;
+  }
+  if (moved === 0) throw new Error("Cannot bundle: no chunk has the generator for WASI 0.3");
 }
 
 /** A script may stand in for a binary everywhere, containerd's shim included. */

@@ -5,11 +5,13 @@
  */
 
 import { timestampOf } from "../proto/well_known.ts";
+import { parseAddress } from "../ttrpc/address.ts";
 import { readPid } from "./container.ts";
 import { encodeDeleteResponse } from "./command_output.ts";
 import { openLibc } from "./libc.ts";
 import { unmount } from "./rootfs.ts";
 import { Runc } from "./runc.ts";
+import { accepts } from "./start.ts";
 import { exitOf, readState } from "./state_file.ts";
 
 /** What is said of a process that was killed. */
@@ -26,12 +28,24 @@ export async function deleteContainer(id: string, bundle: string): Promise<Uint8
     await runc.delete(id, { isForced: true });
   }
   unmount(openLibc(), `${bundle}/rootfs`);
+  await removeDeadSocket(bundle);
   const exit = exitOf(state) ?? { status: KILLED, at: new Date() };
   return encodeDeleteResponse({
     pid: state?.pid || pidOf(bundle),
     exitStatus: exit.status,
     exitedAt: timestampOf(exit.at.getTime()),
   });
+}
+
+/** The socket of a server that was killed. One that serves other containers of the pod stays. */
+async function removeDeadSocket(bundle: string): Promise<void> {
+  try {
+    const socket = parseAddress(await Deno.readTextFile(`${bundle}/address`));
+    if (!await accepts(socket)) await Deno.remove(socket);
+  } catch (error) {
+    // It was never started, or is gone.
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 /** The pid that runc wrote; 0 if there never was a process. Also of bundles of other shims. */

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { closeSync } from "node:fs";
 import type { Libc } from "./libc.ts";
 import { type Logger, parseLogger, startLogger } from "./logger.ts";
 import type { ProcessStdio } from "./runc.ts";
@@ -43,14 +42,14 @@ export async function openProcessIo(
 ): Promise<ProcessIo> {
   if (request.isTerminal) return openTerminalIo(libc, request, place);
   const logger = parseLogger(request.stdout);
-  if (!logger) return plainIo(openStdio(request));
-  const input = openStdio({ stdin: request.stdin, stdout: "", stderr: "" });
+  if (!logger) return plainIo(openStdio(libc, request));
+  const input = openStdio(libc, { stdin: request.stdin, stdout: "", stderr: "" });
   try {
     const running = await startLogger(libc, logger, {
       id: place.container,
       namespace: place.namespace,
     });
-    return loggerIo(input, running);
+    return loggerIo(libc, input, running);
   } catch (error) {
     input.release();
     input.closeStdin();
@@ -75,13 +74,17 @@ function plainIo(stdio: ReturnType<typeof openStdio>): ProcessIo {
   };
 }
 
-function loggerIo(input: ReturnType<typeof openStdio>, logger: Logger): ProcessIo {
+function loggerIo(
+  libc: Libc,
+  input: ReturnType<typeof openStdio>,
+  logger: Logger,
+): ProcessIo {
   let isOpen = true;
   function closeOutput(): void {
     if (!isOpen) return;
     isOpen = false;
-    closeSync(logger.stdout);
-    closeSync(logger.stderr);
+    libc.close(logger.stdout);
+    libc.close(logger.stderr);
   }
   return {
     ...plainIo(input),

@@ -5,9 +5,11 @@
  */
 
 import { errorText } from "../../lib/errors.ts";
+import { installDirOf } from "../../lib/install_dir.ts";
+import { DENO_FLAGS } from "../../lib/self_command.ts";
 import { listen } from "../ttrpc/address.ts";
 import { TtrpcServer } from "../ttrpc/server.ts";
-import { createContainer, type CreateParts } from "./create_container.ts";
+import { type AdaptedSpec, createContainer, type CreateParts } from "./create_container.ts";
 import { createEventTransport } from "./event_transport.ts";
 import { EventQueue } from "./events.ts";
 import { openLibc } from "./libc.ts";
@@ -16,7 +18,11 @@ import { registerTaskService } from "./register.ts";
 import { unmount } from "./rootfs.ts";
 import { findRunc } from "./runc.ts";
 import { readRuntimeOptions } from "./runtime_options.ts";
+import { prepareApp } from "./prepare_app.ts";
 import { ShimLog } from "./shim_log.ts";
+import { CRI_ANNOTATIONS, type Spec } from "./spec.ts";
+import { hostSpec, sandboxSpec } from "./spin_bundle.ts";
+import { classifyContainer, isMeantForSpin } from "./spin_container.ts";
 import type { ContainerdFacts } from "./start_args.ts";
 import { createTaskService } from "./task_service.ts";
 
@@ -42,9 +48,9 @@ const LAST_ANSWERS_MS = 1_000;
 /** Serves until there is nothing left to serve. */
 export async function serve(options: ServeOptions): Promise<void> {
   const listener = listen(options.socket);
-  const log = new ShimLog({ isDebug: options.containerd.isDebug });
-  log.use(options.bundle);
   const libc = openLibc();
+  const log = new ShimLog(libc, { isDebug: options.containerd.isDebug });
+  log.use(options.bundle);
   const reaper = new Reaper(libc);
   const events = new EventQueue({
     transport: createEventTransport({
@@ -73,7 +79,7 @@ export async function serve(options: ServeOptions): Promise<void> {
         socketDir: options.socket.slice(0, options.socket.lastIndexOf("/")),
         events: more.events,
         runc: await runcSettings(more.options, options.path),
-        adapt: () => Promise.resolve({}),
+        adapt: (container) => adaptSpec(container, { options, log }),
       };
       return await createContainer(request, parts);
     },
@@ -93,6 +99,60 @@ export async function serve(options: ServeOptions): Promise<void> {
   await events.close();
   reaper.close();
   log.close();
+}
+
+/** Where the node keeps prepared apps, unless the runtime's options say something else. */
+const STORE = "/var/lib/spinkube";
+
+async function adaptSpec(
+  { request, spec }: Parameters<CreateParts["adapt"]>[0],
+  { options, log }: { options: ServeOptions; log: ShimLog },
+): Promise<AdaptedSpec> {
+  if (spec.annotations?.[CRI_ANNOTATIONS.containerType] === "sandbox") {
+    return { spec: sandboxSpec(spec) };
+  }
+  const rootfs = rootOf(spec, request.bundle);
+  if (classifyContainer(spec, { root: rootfs }) === "linux") return {};
+  const result = await prepareApp({
+    address: options.containerd.grpcAddress,
+    namespace: options.namespace,
+    container: request.id,
+    rootfs,
+    store: STORE,
+  }, (line) => log.write("info", line));
+  if (result.kind === "none" && !isMeantForSpin(spec)) return {};
+  const plan = {
+    installDir: findInstallDir(),
+    denoFlags: DENO_FLAGS,
+    appDir: result.kind === "app" ? result.directory : undefined,
+    failure: result.kind === "failure"
+      ? result.message
+      : result.kind === "none"
+      ? NO_APP
+      : undefined,
+  };
+  const adapted = { spec: hostSpec(spec, plan) };
+  return result.kind === "app" ? { ...adapted, app: result.key } : adapted;
+}
+
+const NO_APP = "The image holds no Spin app: it has neither layers of `spin registry push` nor a " +
+  "/spin.toml. Push the app with `spin registry push`, or copy its spin.toml and Wasm files to / " +
+  "in the image";
+
+function rootOf(spec: Spec, bundle: string): string {
+  const path = spec.root?.path ?? "rootfs";
+  return path.startsWith("/") ? path : `${bundle}/${path}`;
+}
+
+/** The directory that is mounted into pods: the one this program runs from, or the one it is told. */
+function findInstallDir(): string {
+  const directory = installDirOf(Deno.execPath()) ?? Deno.env.get("SPINKUBE_INSTALL_DIR");
+  if (directory) return directory;
+  throw new Error(
+    "The shim does not run from an install directory, so there is nothing to run in the pod. " +
+      "Make one with `deno task install-dir`, and start containerd with SPINKUBE_INSTALL_DIR set " +
+      "to it",
+  );
 }
 
 async function runcSettings(

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { type Libc, OPEN, openFile } from "./libc.ts";
 
 /** Longer writes to a FIFO may be mixed with those of others. */
 const MAX_LINE = 4096;
@@ -14,10 +14,12 @@ export type LogLevel = "debug" | "info" | "warning" | "error";
 
 /** Writes lines; what cannot be written is lost, and nobody waits for it. */
 export class ShimLog {
+  readonly #libc: Libc;
   readonly #isDebug: boolean;
   #descriptor: number | undefined;
 
-  constructor(options: { isDebug: boolean }) {
+  constructor(libc: Libc, options: { isDebug: boolean }) {
+    this.#libc = libc;
     this.#isDebug = options.isDebug;
   }
 
@@ -26,7 +28,8 @@ export class ShimLog {
     this.close();
     try {
       // Neither a reader that is gone nor one that is slow may hold us up.
-      this.#descriptor = openSync(`${bundle}/log`, constants.O_RDWR | constants.O_NONBLOCK);
+      const flags = OPEN.readWrite | OPEN.nonBlocking;
+      this.#descriptor = openFile(this.#libc, `${bundle}/log`, { flags });
     } catch {
       // Without a log there is nowhere to say so.
       this.#descriptor = undefined;
@@ -38,15 +41,13 @@ export class ShimLog {
     const time = new Date().toISOString().replace(/\.\d+Z$/, "Z");
     const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`);
     const line = `time="${time}" level=${level} msg=${JSON.stringify(message)}${rest.join("")}`;
-    try {
-      writeSync(this.#descriptor, `${line.slice(0, MAX_LINE - 1)}\n`);
-    } catch {
-      // The FIFO is full: the line is lost.
-    }
+    const bytes = new TextEncoder().encode(`${line.slice(0, MAX_LINE / 4)}\n`);
+    // If the FIFO is full, the line is lost.
+    this.#libc.write(this.#descriptor, bytes, BigInt(bytes.length));
   }
 
   close(): void {
-    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    if (this.#descriptor !== undefined) this.#libc.close(this.#descriptor);
     this.#descriptor = undefined;
   }
 }

@@ -6,7 +6,6 @@
 
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { createHash } from "node:crypto";
 import { selfCommand } from "../../lib/self_command.ts";
 import { connect, formatAddress } from "../ttrpc/address.ts";
 import { groupOf, readSpec } from "./spec.ts";
@@ -28,7 +27,7 @@ export async function startServer(
   { containerd, bundle }: { containerd: ContainerdFacts; bundle: string },
 ): Promise<string> {
   const group = groupOf(readSpec(bundle), args.id);
-  const socket = socketPath(containerd, { namespace: args.namespace, group });
+  const socket = await socketPath(containerd, { namespace: args.namespace, group });
   if (!await accepts(socket)) await startNew(args, { containerd, bundle, socket });
   const address = formatAddress(socket);
   // Where containerd 1.x finds the server again after it was restarted itself.
@@ -38,12 +37,13 @@ export async function startServer(
 }
 
 /** One socket for each containerd, namespace and pod. */
-export function socketPath(
+export async function socketPath(
   { grpcAddress, socketDir }: ContainerdFacts,
   { namespace, group }: { namespace: string; group: string },
-): string {
+): Promise<string> {
   const name = [grpcAddress, namespace, group].join("/").replace(/\/{2,}/g, "/");
-  return `${socketDir}/${createHash("sha256").update(name).digest("hex")}`;
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name));
+  return `${socketDir}/${new Uint8Array(digest).toHex()}`;
 }
 
 async function startNew(

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { closeSync, constants, openSync } from "node:fs";
 import { dirname } from "node:path";
+import { type Libc, OPEN, openFile } from "./libc.ts";
 import type { ProcessStdio } from "./runc.ts";
 
 /** Where the streams go: paths of FIFOs, or URIs; empty for none. */
@@ -30,7 +30,7 @@ export interface OpenStdio {
  * there yet nor one that has left blocks or kills the container.
  * @throws {Error} naming the path and what is wrong with it.
  */
-export function openStdio(paths: StdioPaths): OpenStdio {
+export function openStdio(libc: Libc, paths: StdioPaths): OpenStdio {
   const opened: number[] = [];
   let holder: number | undefined;
   function remember(descriptor: number): number {
@@ -38,21 +38,21 @@ export function openStdio(paths: StdioPaths): OpenStdio {
     return descriptor;
   }
   function closeStdin(): void {
-    if (holder !== undefined) closeSync(holder);
+    if (holder !== undefined) libc.close(holder);
     holder = undefined;
   }
   function release(): void {
-    for (const descriptor of opened.splice(0)) closeSync(descriptor);
+    for (const descriptor of opened.splice(0)) libc.close(descriptor);
   }
   try {
     let stdin: number | "ignore" = "ignore";
     if (paths.stdin !== "") {
       // Keeps the process from seeing an end before the client has come, or when it detaches.
-      holder = openSync(paths.stdin, constants.O_RDWR);
-      stdin = remember(openSync(paths.stdin, constants.O_RDONLY));
+      holder = openFile(libc, paths.stdin, { flags: OPEN.readWrite });
+      stdin = remember(openFile(libc, paths.stdin, { flags: OPEN.readOnly }));
     }
-    const stdout = paths.stdout === "" ? "ignore" : remember(openOutput(paths.stdout));
-    const stderr = paths.stderr === "" ? "ignore" : remember(openOutput(paths.stderr));
+    const stdout = paths.stdout === "" ? "ignore" : remember(openOutput(libc, paths.stdout));
+    const stderr = paths.stderr === "" ? "ignore" : remember(openOutput(libc, paths.stderr));
     return { descriptors: [stdin, stdout, stderr], release, closeStdin };
   } catch (error) {
     release();
@@ -61,19 +61,24 @@ export function openStdio(paths: StdioPaths): OpenStdio {
   }
 }
 
-function openOutput(path: string): number {
+function openOutput(libc: Libc, path: string): number {
   const uri = /^([a-z0-9-]+):\/\//.exec(path);
-  if (!uri) return openPath(path);
-  if (uri[1] === "fifo") return openPath(path.slice("fifo://".length));
+  if (!uri) return openPath(libc, path);
+  if (uri[1] === "fifo") return openPath(libc, path.slice("fifo://".length));
   if (uri[1] === "file") {
     const file = decodeURIComponent(new URL(path).pathname);
     Deno.mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
-    return openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o644);
+    return openFile(libc, file, {
+      flags: OPEN.writeOnly | OPEN.create | OPEN.append,
+      mode: 0o644,
+    });
   }
   throw new Error(`unknown STDIO scheme ${uri[1]}`);
 }
 
-function openPath(path: string): number {
+function openPath(libc: Libc, path: string): number {
   const isFifo = Deno.statSync(path).isFifo === true;
-  return openSync(path, isFifo ? constants.O_RDWR : constants.O_WRONLY | constants.O_APPEND);
+  return openFile(libc, path, {
+    flags: isFifo ? OPEN.readWrite : OPEN.writeOnly | OPEN.append,
+  });
 }

@@ -6,8 +6,7 @@
  * @module
  */
 
-import { constants, openSync } from "node:fs";
-import { check, cString, ERRNO, type Libc, SystemError, tryNow } from "./libc.ts";
+import { check, cString, ERRNO, type Libc, OPEN, openFile, SystemError, tryNow } from "./libc.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -118,10 +117,10 @@ export class Terminal {
     setNonBlocking(libc, master);
     this.#output = paths.stdout === ""
       ? undefined
-      : new Pipe(libc, { from: master, to: openPipe(paths.stdout), owns: "to" });
+      : new Pipe(libc, { from: master, to: openPipe(libc, paths.stdout), owns: "to" });
     this.#input = paths.stdin === ""
       ? undefined
-      : new Pipe(libc, { from: openPipe(paths.stdin), to: master, owns: "from" });
+      : new Pipe(libc, { from: openPipe(libc, paths.stdin), to: master, owns: "from" });
     this.#schedule();
   }
 
@@ -234,11 +233,11 @@ class Pipe {
 }
 
 /** Opens a FIFO for both directions, so that it neither waits for the other side nor ends with it. */
-function openPipe(path: string): number {
-  return openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+function openPipe(libc: Libc, path: string): number {
+  return openFile(libc, path, { flags: OPEN.readWrite | OPEN.nonBlocking });
 }
 
 function setNonBlocking(libc: Libc, descriptor: number): void {
-  const result = libc.fcntl(descriptor, F_SETFL, constants.O_RDWR | constants.O_NONBLOCK);
+  const result = libc.fcntl(descriptor, F_SETFL, OPEN.readWrite | OPEN.nonBlocking);
   check(libc, { call: "fcntl", result });
 }

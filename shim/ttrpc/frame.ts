@@ -77,6 +77,7 @@ export function encodeFrame({ streamId, type, flags = 0, data }: FrameInit): Uin
  */
 export class FrameDecoder {
   readonly #header = new Uint8Array(HEADER_BYTES);
+  readonly #fields = new DataView(this.#header.buffer);
   /** Bytes of the header that have arrived. */
   #headerBytes = 0;
   #data = new Uint8Array(0);
@@ -107,7 +108,7 @@ export class FrameDecoder {
   }
 
   get #length(): number {
-    return new DataView(this.#header.buffer).getUint32(0);
+    return this.#fields.getUint32(0);
   }
 
   /** @returns How many bytes it took. */
@@ -133,12 +134,11 @@ export class FrameDecoder {
   }
 
   #finish(): Frame {
-    const view = new DataView(this.#header.buffer);
     const frame: Frame = {
-      streamId: view.getUint32(4),
-      type: view.getUint8(8),
-      flags: view.getUint8(9),
-      length: view.getUint32(0),
+      streamId: this.#fields.getUint32(4),
+      type: this.#fields.getUint8(8),
+      flags: this.#fields.getUint8(9),
+      length: this.#length,
       data: this.#data,
     };
     this.#headerBytes = 0;

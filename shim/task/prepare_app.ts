@@ -1,0 +1,75 @@
+/**
+ * Has the app of an image put into the node's store, by a process of its own: the shim itself stays
+ * small, and what it costs is not charged to the pod.
+ *
+ * @module
+ */
+
+import type { PrepareAppResult } from "../../crds/contract.ts";
+import { selfCommand } from "../../lib/self_command.ts";
+
+/** Which container, and where to ask. */
+export interface PrepareAppRequest {
+  /** containerd's gRPC socket. */
+  readonly address: string;
+  readonly namespace: string;
+  readonly container: string;
+  /** The container's root file system on the node. */
+  readonly rootfs: string;
+  /** The node's store. */
+  readonly store: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Milliseconds that the first start of an image may take. */
+const TIMEOUT_MS = 110_000;
+
+/**
+ * Prepares the app.
+ * @returns What became of it; a failure of the process itself is a `failure` too.
+ */
+export async function prepareApp(
+  request: PrepareAppRequest,
+  log: (line: string) => void,
+): Promise<PrepareAppResult> {
+  const [program, ...before] = selfCommand();
+  const child = new Deno.Command(program, {
+    args: [
+      ...before,
+      "prepare-app",
+      ...["--address", request.address, "--namespace", request.namespace],
+      ...["--container", request.container, "--rootfs", request.rootfs, "--store", request.store],
+    ],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const kill = (): void => {
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  };
+  const timer = setTimeout(kill, TIMEOUT_MS);
+  request.signal?.addEventListener("abort", kill, { once: true });
+  try {
+    const { code, stdout, stderr } = await child.output();
+    const lines = new TextDecoder().decode(stderr).split("\n").filter((line) => line !== "");
+    for (const line of lines) log(line);
+    return parseResult(new TextDecoder().decode(stdout)) ??
+      { kind: "failure", message: `Preparing the app failed with ${code}: ${lines.at(-1) ?? ""}` };
+  } finally {
+    clearTimeout(timer);
+    request.signal?.removeEventListener("abort", kill);
+  }
+}
+
+function parseResult(text: string): PrepareAppResult | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // It ended before it had a result.
+    return undefined;
+  }
+}
