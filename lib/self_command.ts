@@ -24,6 +24,8 @@ export const DENO_FLAGS: readonly string[] = [
  * the main module of source or bundle. The mode and its arguments follow.
  *
  * @param mainModule URL of `main.ts`; the running program's own by default.
+ * @throws {Error} if the running program is another one, a test or a script: it would not know the
+ * mode, and one that starts us at its beginning would start itself for ever.
  */
 export function selfCommand(mainModule: string = Deno.mainModule): [string, ...string[]] {
   const program = Deno.execPath();
@@ -34,5 +36,9 @@ export function selfCommand(mainModule: string = Deno.mainModule): [string, ...s
     const [first, ...rest] = installedCommand(directory, { denoFlags: DENO_FLAGS, args: [] });
     return [first!, ...rest];
   }
-  return [program, "run", ...DENO_FLAGS, fromFileUrl(mainModule)];
+  const path = fromFileUrl(mainModule);
+  if (!/[\\/]main\.(?:ts|js)$/.test(path)) {
+    throw new Error(`Cannot start "${path}" as this program: it is not its main module`);
+  }
+  return [program, "run", ...DENO_FLAGS, path];
 }

@@ -26,6 +26,12 @@ export interface ArtifactManifest {
   readonly engine: string;
   /** `sha256:<hex>` of the source as it was loaded. */
   readonly source: string;
+  /**
+   * Which bindings it has: `sync` ones for one call at a time, rewound in between, or `async` ones,
+   * for components that use the asynchronous component model. `core` is a core module without any:
+   * the engine's own are for one call at a time, too.
+   */
+  readonly bindings: "sync" | "async" | "core";
   /** sha256 in hex of every other file in the directory. */
   readonly files: Readonly<Record<string, string>>;
   readonly modules: readonly ArtifactModule[];
@@ -39,6 +45,8 @@ export interface ArtifactManifest {
   readonly startReadsEnvironment: boolean;
   /** Why instances cannot be rewound; absent if they can. */
   readonly notResettable?: string;
+  /** What the component's author should know of it, as sentences. */
+  readonly warnings?: readonly string[];
 }
 
 /** From this size on, loading Node's hashing pays: it does not copy the bytes first. */

@@ -28,12 +28,14 @@ export class BindingShapeError extends Error {
  *   guest cannot be suspended with JavaScript on its stack.
  * - resource objects are kept in `imports.$host.CaptureTable` instead of `Map`;
  * - exports are made suspendable by `imports.$host.suspendable`, and imports that suspend by
- *   `imports.$host.suspending`.
+ *   `imports.$host.suspending`;
+ * - two mistakes in the tables of handles are mended, which only components notice that are made of
+ *   several.
  *
  * @throws {BindingShapeError} if the text is not as the pinned generator writes it.
  */
 export function adaptBindings(generated: string): AdaptedBindings {
-  let source = guardReentrantCalls(generated);
+  let source = guardReentrantCalls(mendHandleTables(generated));
   source = addReset(source);
   source = source.replace(/^(\s+const captureTable\d+) ?= new Map\(\);$/gm, "$1 = new $$Table();");
   return { source, imports: findImports(generated) };
@@ -45,6 +47,10 @@ function guardReentrantCalls(source: string): string {
   const guarded = source.replace(
     /^(\s+)((?:realloc|postReturn)\d+) = (exports\d+[^;\n]+);$/gm,
     "$1$2 = $$guard($3);",
+  ).replace(
+    // The destructor of a resource that one part of a composed component has and another one drops.
+    /^(\s+)(exports\d+\['[^']*'\])\(handleEntry\.rep\);$/gm,
+    "$1$$guard($2)(handleEntry.rep);",
   );
   const start = guarded.indexOf("\n", guarded.indexOf(header));
   return guarded.slice(0, start + 1) +
@@ -55,14 +61,28 @@ function guardReentrantCalls(source: string): string {
       .replaceAll("new WebAssembly.Suspending(", "$suspending(");
 }
 
+/** The list of free entries is one of numbers, and who lends what was lent to it goes on having it. */
+function mendHandleTables(source: string): string {
+  return source
+    .replace("table[0] = table[free];", "table[0] = table[free << 1];")
+    .replace(": rscTableRemove(fromTable, handle).rep;", ": fromTable[(handle << 1) + 1];");
+}
+
 function addReset(source: string): string {
   const handles = matches(source, /const (handleTable\d+) = \[T_FLAG, 0\]/g);
   const captures = matches(source, /const (captureTable\d+) ?= new Map\(\)/g);
   const counters = matches(source, /let (captureCnt\d+) ?= 0/g);
-  const borrows = source.includes("let curResourceBorrows") ? ["curResourceBorrows = [];"] : [];
+  const calls = [
+    ["let curResourceBorrows", "curResourceBorrows = [];"],
+    ["let resourceCallBorrows", "resourceCallBorrows = [];"],
+    ["let scopeId", "scopeId = 0;"],
+  ].flatMap(([declaration, reset]) => source.includes(declaration!) ? [reset!] : []);
+  // Between the parts of a composed component handles pass through tables without a name.
+  const isComposed = source.includes("function resourceTransfer");
   const functions = [
     "function $save() {",
     `  return { handles: [${handles.map((table) => `${table}.slice()`)}],`,
+    ...(isComposed ? ["    passed: handleTables.map((table) => table.slice()),"] : []),
     `    captures: [${captures.map((table) => `${table}.entries()`)}], counters: [${counters}] };`,
     "}",
     "function $clear() {",
@@ -73,7 +93,12 @@ function addReset(source: string): string {
     ),
     ...captures.map((table) => `  if (${table}.size > 0) ${table}.drainInto(leftovers);`),
     ...counters.map((counter) => `  ${counter} = 0;`),
-    ...borrows.map((statement) => `  ${statement}`),
+    ...calls.map((statement) => `  ${statement}`),
+    ...(isComposed
+      ? [
+        "  handleTables.forEach((table) => { table.length = 2; table[0] = T_FLAG; table[1] = 0; });",
+      ]
+      : []),
     "  return leftovers;",
     "}",
     "function $restore(saved, renew) {",
@@ -85,6 +110,13 @@ function addReset(source: string): string {
       `  for (const [rep, value] of saved.captures[${index}]) ${table}.set(rep, renew(value));`
     ),
     ...counters.map((counter, index) => `  ${counter} = saved.counters[${index}];`),
+    ...(isComposed
+      ? [
+        "  saved.passed.forEach((passed, index) => {",
+        "    handleTables[index].length = 0; handleTables[index].push(...passed);",
+        "  });",
+      ]
+      : []),
     "}",
   ].map((line) => `    ${line}\n`).join("");
   const end = source.lastIndexOf("return {");
@@ -97,7 +129,8 @@ function matches(source: string, pattern: RegExp): string[] {
   return [...new Set([...source.matchAll(pattern)].map((match) => match[1]!))];
 }
 
-function findImports(source: string): Record<string, string[]> {
+/** Interface, without its version unless the bindings name it → what they take from it. */
+export function findImports(source: string): Record<string, string[]> {
   const imports: Record<string, string[]> = {};
   for (const match of source.matchAll(/^ {2}const \{ ([^}]*) \} = imports\['([^']+)'\];$/gm)) {
     imports[match[2]!] = match[1]!.split(", ").map((item) => item.split(":")[0]!.trim());

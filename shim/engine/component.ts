@@ -64,7 +64,7 @@ interface HandleTables {
 }
 
 /** A component's bindings, as imported. */
-interface Bindings {
+export interface Bindings {
   instantiate(
     getCoreModule: (name: string) => WebAssembly.Module,
     imports: Record<string, unknown>,
@@ -98,7 +98,16 @@ export interface ComponentInstance {
 export interface LoadedComponent {
   readonly id: string;
   readonly manifest: ArtifactManifest;
-  instantiate(): Promise<ComponentInstance>;
+  /** Makes an instance, for the `own` imports and limit if they are given. */
+  instantiate(own?: OwnInstance): Promise<ComponentInstance>;
+}
+
+/** What one instance has for itself. */
+export interface OwnInstance {
+  /** Linked as those of the component are. */
+  readonly imports: LinkedImports;
+  /** Milliseconds of CPU time that it may use; 0: no limit. */
+  readonly cpuLimitMs: number;
 }
 
 /** Everything an isolate's components share. */
@@ -124,13 +133,18 @@ export async function loadComponent(options: {
   shared: EngineShared;
 }): Promise<LoadedComponent> {
   const { id, manifest, modules, imports, shared } = options;
-  const bindings: Bindings = await import(
-    toFileUrl(`${options.directory}/${ARTIFACT_FILES.bindings}`).href
-  );
+  const bindings: Bindings = manifest.bindings === "core"
+    ? (await import("./core_module/instantiate.ts")).createCoreModuleBindings()
+    : await import(toFileUrl(`${options.directory}/${ARTIFACT_FILES.bindings}`).href) as Bindings;
   return {
     id,
     manifest,
-    instantiate: () => instantiate(bindings, { modules, imports, shared }),
+    instantiate: (own) =>
+      instantiate(bindings, {
+        modules,
+        imports: own?.imports ?? imports,
+        shared: own ? { ...shared, cpuLimitMs: own.cpuLimitMs } : shared,
+      }),
   };
 }
 

@@ -10,6 +10,7 @@ import { rewriteModule } from "./wasm/rewrite.ts";
 const MANIFEST: ArtifactManifest = {
   engine: "test",
   source: "sha256:00",
+  bindings: "sync",
   files: {},
   modules: [{ file: "m.wasm", isInterruptible: false, isShrinkable: true }],
   imports: [],

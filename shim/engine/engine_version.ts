@@ -8,13 +8,13 @@
 import { ASYNC_EXPORTS, ASYNC_IMPORTS } from "../imports/async_functions.ts";
 
 /** Raise when `prepare.ts`, `bindings.ts` or the rewriting of modules changes its output. */
-const FORMAT = 7;
-/** The binding generator's version, as pinned in `deno.json`. */
-const GENERATOR = "jco-1.10.2";
+const FORMAT = 9;
+/** The binding generators' versions, as pinned in `deno.json`: jco's and jco-transpile's. */
+const GENERATORS = "jco-1.10.2-0.15.0";
 
-/** The version, short enough for a directory name: `1-jco-1.10.2-3f9a1c02`. */
+/** The version, short enough for a directory name: `1-jco-1.10.2-0.15.0-3f9a1c02`. */
 export function engineVersion(): string {
-  return `${FORMAT}-${GENERATOR}-${fnv1a([...ASYNC_IMPORTS, "", ...ASYNC_EXPORTS].join("\n"))}`;
+  return `${FORMAT}-${GENERATORS}-${fnv1a([...ASYNC_IMPORTS, "", ...ASYNC_EXPORTS].join("\n"))}`;
 }
 
 /** 32-bit FNV-1a of ASCII text, in hex: synchronous, and enough to notice a change of the lists. */

@@ -8,6 +8,7 @@ import { InstancePool, type InstanceStrategy, type PoolShared } from "./instance
 const MANIFEST: ArtifactManifest = {
   engine: "test",
   source: "sha256:00",
+  bindings: "sync",
   files: {},
   modules: [],
   imports: [],

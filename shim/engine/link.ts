@@ -10,11 +10,12 @@ import type { ArtifactManifest } from "./artifact.ts";
 
 /**
  * The key under which the host offers an interface: all of WASI 0.2 is one version, since each
- * 0.2.x only adds to the one before; everything else is matched by its whole name.
+ * 0.2.x only adds to the one before, and so is all of 0.3 with the release candidate that has the
+ * same shapes; everything else is matched by its whole name.
  */
 export function interfaceKey(name: string): string {
-  const match = /^(wasi:[^@]+)@0\.2\.\d+$/.exec(name);
-  return match ? `${match[1]}@0.2` : name;
+  const match = /^(wasi:[^@]+)@(0\.2\.\d+|0\.3\.(?:\d+|0-rc-2026-03-15))$/.exec(name);
+  return match ? `${match[1]}@${match[2]!.slice(0, 3)}` : name;
 }
 
 /** An interface's name without its version. */

@@ -10,6 +10,7 @@ function manifestOf(
   return {
     engine: "test",
     source: "sha256:00",
+    bindings: "sync",
     files: {},
     modules: [],
     imports,
@@ -19,12 +20,15 @@ function manifestOf(
   };
 }
 
-Deno.test("interfaceKey() takes all patches of WASI 0.2 for one", () => {
+Deno.test("interfaceKey() takes all patches of WASI 0.2 for one, and all of 0.3", () => {
   const cases: [string, string][] = [
     ["wasi:io/streams@0.2.0", "wasi:io/streams@0.2"],
     ["wasi:io/streams@0.2.11", "wasi:io/streams@0.2"],
     ["wasi:http/types@0.2.0-rc-2023-10-18", "wasi:http/types@0.2.0-rc-2023-10-18"],
-    ["wasi:http/types@0.3.0", "wasi:http/types@0.3.0"],
+    ["wasi:http/types@0.3.0", "wasi:http/types@0.3"],
+    ["wasi:http/types@0.3.12", "wasi:http/types@0.3"],
+    ["wasi:http/types@0.3.0-rc-2026-03-15", "wasi:http/types@0.3"],
+    ["wasi:http/types@0.3.0-rc-2025-09-16", "wasi:http/types@0.3.0-rc-2025-09-16"],
     ["wasi:io/streams@0.20.1", "wasi:io/streams@0.20.1"],
     ["fermyon:spin/key-value@2.0.0", "fermyon:spin/key-value@2.0.0"],
     ["fermyon:spin/key-value", "fermyon:spin/key-value"],

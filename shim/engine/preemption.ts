@@ -35,6 +35,15 @@ export class RequestCancelled extends Error {
   }
 }
 
+/** The request took longer than it may. It is answered with 504. */
+export class RequestTimedOut extends Error {
+  override readonly name = "RequestTimedOut";
+
+  constructor(timeoutMs: number) {
+    super(`The request took more than ${timeoutMs} ms (see --request-timeout)`);
+  }
+}
+
 /**
  * Lets waiting guests go on, one per turn of the event loop, in the order they came, so that
  * input and output are served between any two slices.
@@ -45,10 +54,13 @@ export class TurnQueue {
 
   /** Resolves when it is the caller's turn. */
   turn(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      this.#arm();
-    });
+    return new Promise((resolve) => this.enqueue(resolve));
+  }
+
+  /** Calls `goOn` when it is the caller's turn, with no microtask between the turn and the call. */
+  enqueue(goOn: () => void): void {
+    this.#waiting.push(goOn);
+    this.#arm();
   }
 
   #arm(): void {

@@ -5,18 +5,18 @@
  * @module
  */
 
-import { generate } from "@bytecodealliance/jco/component";
 import { TerminalError } from "../../lib/errors.ts";
-import { ASYNC_EXPORTS, ASYNC_IMPORTS } from "../imports/async_functions.ts";
 import {
   ARTIFACT_FILES,
   type ArtifactManifest,
   type ArtifactModule,
   sha256Hex,
 } from "./artifact.ts";
-import { adaptBindings } from "./bindings.ts";
 import { classifySource } from "./classify.ts";
+import type { ComposedDependency } from "./compose/compose.ts";
+import { newComponent } from "./component_tools.ts";
 import { engineVersion } from "./engine_version.ts";
+import { generateBindings } from "./generate_bindings.ts";
 import { ambiguousImports } from "./link.ts";
 import { probeStart } from "./start_probe.ts";
 import { readComponent } from "./wasm/component_binary.ts";
@@ -28,18 +28,26 @@ export type PreparedFiles = Map<string, Uint8Array>;
 /**
  * Prepares a component.
  * @param source A Wasm binary: a component, or a core module with component metadata.
+ * @param dependencies Are composed with it; see `compose.ts`.
  * @throws {TerminalError} if it cannot run here, with the reason and the way out.
  */
-export async function prepareComponent(source: Uint8Array): Promise<PreparedFiles> {
-  const component = await toComponent(source);
+export async function prepareComponent(
+  source: Uint8Array,
+  dependencies?: DependencySources,
+): Promise<PreparedFiles> {
+  const { kind: sourceKind, warnings } = classifySource(source);
+  if (!dependencies && (sourceKind === "command" || sourceKind === "spin-module")) {
+    return await prepareCoreModule(source, { kind: sourceKind, warnings });
+  }
+  const component = dependencies ? await compose(source, dependencies) : await toComponent(source);
   const { imports, exports } = readComponent(component);
-  const generated = await generateBindings(component, ambiguousImports(imports));
+  const { kind, bindings, modules: wasm } = await generateBindings(
+    component,
+    ambiguousImports(imports),
+  ).catch((error) => explain(error, dependencies));
   const files: PreparedFiles = new Map();
   const modules: ArtifactModule[] = [];
   let notResettable: string | undefined;
-  let functions: Record<string, string[]> = {};
-  let bindingsSource = "";
-  const wasm = generated.filter(([name]) => name.endsWith(".wasm"));
   rewriteAll(wasm.map(([, content]) => content)).forEach((rewritten, index) => {
     const file = wasm[index]![0];
     notResettable ??= rewritten.notResettable;
@@ -50,21 +58,18 @@ export async function prepareComponent(source: Uint8Array): Promise<PreparedFile
     });
     files.set(file, rewritten.bytes);
   });
-  for (const [name, content] of generated) {
-    if (name === ARTIFACT_FILES.bindings) {
-      const bindings = adaptBindings(new TextDecoder().decode(content));
-      functions = bindings.imports;
-      bindingsSource = bindings.source;
-      files.set(name, new TextEncoder().encode(bindings.source));
-    }
-  }
-  const start = await probeStart(bindingsSource, { modules: files, functions });
+  files.set(ARTIFACT_FILES.bindings, new TextEncoder().encode(bindings.source));
+  const functions = bindings.imports;
+  const start = kind === "async"
+    ? { notResettable: "its instances serve several calls", readsEnvironment: false }
+    : await probeStart(bindings.source, { modules: files, functions });
   notResettable ??= start.notResettable;
   const digests: Record<string, string> = {};
   for (const [name, content] of files) digests[name] = await sha256Hex(content);
   const manifest: ArtifactManifest = {
     engine: engineVersion(),
     source: `sha256:${await sha256Hex(source)}`,
+    bindings: kind,
     files: digests,
     modules,
     imports,
@@ -75,6 +80,38 @@ export async function prepareComponent(source: Uint8Array): Promise<PreparedFile
   };
   files.set(ARTIFACT_FILES.manifest, new TextEncoder().encode(JSON.stringify(manifest, null, 2)));
   return files;
+}
+
+/** The dependencies of a component, as they were loaded. */
+export interface DependencySources {
+  /** The id of the component that has them, for messages. */
+  readonly component: string;
+  /** Their `bytes` may also be core modules with component metadata. */
+  readonly dependencies: readonly ComposedDependency[];
+}
+
+async function compose(
+  source: Uint8Array,
+  { component, dependencies }: DependencySources,
+): Promise<Uint8Array> {
+  const { composeComponent } = await import("./compose/compose.ts");
+  const components: ComposedDependency[] = [];
+  for (const dependency of dependencies) {
+    try {
+      components.push({ ...dependency, bytes: await toComponent(dependency.bytes) });
+    } catch (error) {
+      if (!(error instanceof TerminalError)) throw error;
+      const message = `its dependency '${dependency.name}': ${error.message}`;
+      throw new TerminalError(error.reason, message, { cause: error });
+    }
+  }
+  return composeComponent(await toComponent(source), { component, dependencies: components });
+}
+
+async function explain(error: unknown, sources: DependencySources | undefined): Promise<never> {
+  if (!sources) throw error;
+  const { explainMismatch } = await import("./compose/compose.ts");
+  throw explainMismatch(error, sources.dependencies);
 }
 
 /** A module that is not understood cannot be preempted, so it is not run. */
@@ -90,13 +127,72 @@ function rewriteAll(modules: readonly Uint8Array[]): RewrittenModule[] {
   }
 }
 
-async function toComponent(source: Uint8Array): Promise<Uint8Array> {
-  if (classifySource(source) === "component") return source;
-  // Only core modules need the tools, which are slow to load.
-  const { componentNew, preview1AdapterReactorPath } = await import("@bytecodealliance/jco");
-  const adapter = await Deno.readFile(preview1AdapterReactorPath());
+/** A core module that runs as it is, with bindings of the engine. */
+async function prepareCoreModule(
+  source: Uint8Array,
+  options: { kind: "command" | "spin-module"; warnings: readonly string[] },
+): Promise<PreparedFiles> {
+  const { CORE_MODULE, createCoreModuleBindings, describeCoreModule } = await import(
+    "./core_module/mod.ts"
+  );
+  checkModule(source);
+  const [rewritten] = rewriteAll([source]);
+  const files: PreparedFiles = new Map([[CORE_MODULE, rewritten!.bytes]]);
+  const { imports, exports, functions } = describeCoreModule(source, options.kind);
+  const start = await probeStart(createCoreModuleBindings(), { modules: files, functions });
+  const notResettable = rewritten!.notResettable ?? start.notResettable;
+  const manifest: ArtifactManifest = {
+    engine: engineVersion(),
+    source: `sha256:${await sha256Hex(source)}`,
+    bindings: "core",
+    files: { [CORE_MODULE]: await sha256Hex(rewritten!.bytes) },
+    modules: [{
+      file: CORE_MODULE,
+      isInterruptible: rewritten!.isInterruptible,
+      isShrinkable: rewritten!.isShrinkable,
+    }],
+    imports,
+    exports,
+    functions,
+    startReadsEnvironment: start.readsEnvironment,
+    ...(notResettable === undefined ? {} : { notResettable }),
+    ...(options.warnings.length === 0 ? {} : { warnings: options.warnings }),
+  };
+  files.set(ARTIFACT_FILES.manifest, new TextEncoder().encode(JSON.stringify(manifest, null, 2)));
+  return files;
+}
+
+/** @throws {TerminalError} if the module is not valid; nobody else looks at it before it runs. */
+function checkModule(source: Uint8Array): void {
   try {
-    return await componentNew(source, [["wasi_snapshot_preview1", adapter]]);
+    new WebAssembly.Module(source as BufferSource);
+  } catch (error) {
+    const detail = firstLine(error).replace(/^WebAssembly\.Module\(\): /, "");
+    throw new TerminalError("UnusableWasm", `the Wasm module is invalid: ${detail}`, {
+      cause: error,
+    });
+  }
+}
+
+async function toComponent(source: Uint8Array): Promise<Uint8Array> {
+  const { kind } = classifySource(source);
+  if (kind === "component") return source;
+  if (kind === "command" || kind === "spin-module") {
+    throw new TerminalError(
+      "UnusableWasm",
+      "a core module without component metadata cannot be composed with others; build it as a " +
+        "component",
+    );
+  }
+  // Only core modules need the tools, which are slow to load.
+  const { preview1AdapterCommandPath, preview1AdapterReactorPath } = await import(
+    "@bytecodealliance/jco"
+  );
+  const isCommand = kind === "adaptable-command";
+  const path = isCommand ? preview1AdapterCommandPath() : preview1AdapterReactorPath();
+  const adapter = await Deno.readFile(path);
+  try {
+    return await newComponent(isCommand ? await exactExit(source) : source, adapter);
   } catch (error) {
     throw new TerminalError(
       "UnusableWasm",
@@ -106,39 +202,9 @@ async function toComponent(source: Uint8Array): Promise<Uint8Array> {
   }
 }
 
-/** @param versioned Imports that the bindings name with their version. */
-async function generateBindings(
-  component: Uint8Array,
-  versioned: readonly string[],
-): Promise<[string, Uint8Array][]> {
-  try {
-    const { files } = await generate(component, {
-      name: "component",
-      map: versioned.map((name) => [name, name]),
-      instantiation: { tag: "async" },
-      asyncMode: {
-        tag: "jspi",
-        val: { imports: [...ASYNC_IMPORTS], exports: [...ASYNC_EXPORTS] },
-      },
-      noTypescript: true,
-      noNodejsCompat: true,
-      base64Cutoff: 0,
-      tlaCompat: false,
-      validLiftingOptimization: true,
-      tracing: false,
-      noNamespacedExports: false,
-      multiMemory: false,
-    });
-    return files;
-  } catch (error) {
-    throw new TerminalError(
-      "UnusableWasm",
-      `the component is invalid or uses features that this version does not run: ${
-        firstLine(error)
-      }`,
-      { cause: error },
-    );
-  }
+async function exactExit(source: Uint8Array): Promise<Uint8Array> {
+  const { withExactExit } = await import("./exit_code.ts");
+  return await withExactExit(source);
 }
 
 function firstLine(error: unknown): string {

@@ -1,14 +1,16 @@
 /**
  * The hidden mode `prepare`: prepares one component in a process of its own.
  *
- * Arguments: the source file and the entry's directory. On a user's mistake the only output is one
- * JSON line on stdout, `{"reason", "message"}`, and the exit code is 1.
+ * Arguments: the source file, the entry's directory and, of a component with dependencies, a
+ * {@link Composition} in JSON. On a user's mistake the only output is one JSON line on stdout,
+ * `{"reason", "message"}`, and the exit code is 1.
  *
  * @module
  */
 
 import { TerminalError } from "../../lib/errors.ts";
-import { prepareComponent } from "./prepare.ts";
+import type { ComposedDependency } from "./compose/compose.ts";
+import { type DependencySources, prepareComponent } from "./prepare.ts";
 import { isReadOnly, writeEntry } from "./prepared_store.ts";
 
 /** What the process tells its parent when it fails. */
@@ -19,14 +21,30 @@ export interface PrepareFailure {
   readonly isReadOnly: boolean;
 }
 
+/** What a component is composed with. */
+export interface Composition {
+  /** The id of the component, for messages. */
+  readonly component: string;
+  readonly dependencies: readonly DependencyFile[];
+}
+
+/** A dependency in a file. */
+export interface DependencyFile extends Omit<ComposedDependency, "bytes"> {
+  readonly path: string;
+}
+
 /** Runs the mode. Sets the exit code instead of throwing, so that the parent gets one clear line. */
 export async function runPrepare(args: string[]): Promise<void> {
-  const [source, directory] = args;
+  const [source, directory, composition] = args;
   if (source === undefined || directory === undefined) {
     throw new TerminalError("BadArguments", "prepare needs a source file and a directory");
   }
   try {
-    await writeEntry(directory, await prepareComponent(await readSource(source)));
+    const dependencies = composition === undefined
+      ? undefined
+      : await readDependencies(JSON.parse(composition));
+    const files = await prepareComponent(await readSource(source), dependencies);
+    await writeEntry(directory, files);
   } catch (error) {
     if (!(error instanceof TerminalError)) throw error;
     const failure: PrepareFailure = {
@@ -37,6 +55,14 @@ export async function runPrepare(args: string[]): Promise<void> {
     console.log(JSON.stringify(failure));
     Deno.exitCode = 1;
   }
+}
+
+async function readDependencies(composition: Composition): Promise<DependencySources> {
+  const dependencies: ComposedDependency[] = [];
+  for (const { path, ...dependency } of composition.dependencies) {
+    dependencies.push({ ...dependency, bytes: await readSource(path) });
+  }
+  return { component: composition.component, dependencies };
 }
 
 async function readSource(path: string): Promise<Uint8Array> {

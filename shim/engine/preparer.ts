@@ -8,13 +8,15 @@ import { TerminalError } from "../../lib/errors.ts";
 import { readWholeFile } from "../../lib/read_file.ts";
 import { selfCommand } from "../../lib/self_command.ts";
 import { sha256Hex } from "./artifact.ts";
-import type { PrepareFailure } from "./prepare_main.ts";
+import type { Composition, DependencyFile, PrepareFailure } from "./prepare_main.ts";
 import { entryName, type PreparedComponent, readEntry } from "./prepared_store.ts";
 
 /** Options of {@link prepare}. */
 export interface PrepareOptions {
   /** The component's id, for messages. */
   readonly component: string;
+  /** Are composed with it. Default: none. */
+  readonly dependencies?: readonly DependencyFile[];
   /** The user's cache; entries go into `prepared/`. */
   readonly cacheDir: string;
   /** Used when `cacheDir` cannot be written; removed by the caller. */
@@ -28,31 +30,59 @@ export interface PrepareOptions {
  * @throws {TerminalError} if the file cannot be read or cannot run here, naming the component.
  */
 export async function prepare(path: string, options: PrepareOptions): Promise<PreparedComponent> {
-  const source = await readSource(path, options.component);
-  const name = entryName(await sha256Hex(source));
+  const source = await readSource(path, `component "${options.component}"`);
+  const name = entryName(await entryKey(source, options));
   const directory = `${options.cacheDir}/prepared/${name}`;
   const found = await readEntry(directory);
-  if (found) return found;
-  const failure = await runPrepareProcess(path, directory);
-  if (!failure) return await readPrepared(directory, options.component);
+  if (found) return warned(found, options);
+  const composition = options.dependencies?.length
+    ? [JSON.stringify(
+      { component: options.component, dependencies: options.dependencies } satisfies Composition,
+    )]
+    : [];
+  const failure = await runPrepareProcess([path, directory, ...composition]);
+  if (!failure) return warned(await readPrepared(directory, options.component), options);
   if (!failure.isReadOnly) throw explain(failure, { path, component: options.component });
   options.report(
     `Cannot write to "${options.cacheDir}": components are prepared anew at every start. ` +
       "Choose a writable directory with --cache-dir.",
   );
   const elsewhere = `${await options.fallbackDir()}/${name}`;
-  const again = await runPrepareProcess(path, elsewhere);
+  const again = await runPrepareProcess([path, elsewhere, ...composition]);
   if (again) throw explain(again, { path, component: options.component });
-  return await readPrepared(elsewhere, options.component);
+  return warned(await readPrepared(elsewhere, options.component), options);
 }
 
-async function readSource(path: string, component: string): Promise<Uint8Array> {
+/** Tells at every start what is odd about a component, as the original does. */
+function warned(prepared: PreparedComponent, options: PrepareOptions): PreparedComponent {
+  for (const warning of prepared.manifest.warnings ?? []) {
+    options.report(`Warning: component "${options.component}": ${warning}`);
+  }
+  return prepared;
+}
+
+/** In hex: a digest of the source, or of all that a composed component is made from. */
+async function entryKey(source: Uint8Array, options: PrepareOptions): Promise<string> {
+  const { component, dependencies = [] } = options;
+  const digest = await sha256Hex(source);
+  if (dependencies.length === 0) return digest;
+  const parts: unknown[] = [digest];
+  for (const { path, ...dependency } of dependencies) {
+    const owner = `dependency "${dependency.name}" of component "${component}"`;
+    const bytes = await readSource(path, owner);
+    parts.push([await sha256Hex(bytes), dependency.name, dependency.export, dependency.inherit]);
+  }
+  return await sha256Hex(new TextEncoder().encode(JSON.stringify(parts)));
+}
+
+/** @param owner For messages: `component "hello"`. */
+async function readSource(path: string, owner: string): Promise<Uint8Array> {
   try {
     return await readWholeFile(path);
   } catch (error) {
     throw new TerminalError(
       "UnreadableSource",
-      `Cannot read "${path}", the source of component "${component}": ${(error as Error).message}`,
+      `Cannot read "${path}", the source of ${owner}: ${(error as Error).message}`,
       { cause: error },
     );
   }
@@ -78,13 +108,11 @@ function explain(
   return new TerminalError(failure.reason, message);
 }
 
-async function runPrepareProcess(
-  source: string,
-  directory: string,
-): Promise<PrepareFailure | undefined> {
-  const [command, ...args] = selfCommand();
+/** @param args Those of the mode `prepare`. */
+async function runPrepareProcess(args: readonly string[]): Promise<PrepareFailure | undefined> {
+  const [command, ...self] = selfCommand();
   const { code, stdout, stderr } = await new Deno.Command(command, {
-    args: [...args, "prepare", source, directory],
+    args: [...self, "prepare", ...args],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -21,6 +21,11 @@ export const CONSTANT_FUNCTIONS: Readonly<Record<string, (result: unknown) => un
   "wasi:cli/terminal-stderr#getTerminalStderr": none,
   "wasi:filesystem/preopens#getDirectories": (result) =>
     (result as [unknown, string][]).map(([descriptor]) => descriptor),
+  // What a dependency gets that has not inherited them: always empty.
+  "denied-wasi:cli/environment#getEnvironment": none,
+  "denied-wasi:cli/environment#getArguments": none,
+  "denied-wasi:cli/environment#initialCwd": none,
+  "denied-wasi:filesystem/preopens#getDirectories": none,
 };
 
 function none(): unknown[] {

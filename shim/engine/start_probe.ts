@@ -27,13 +27,25 @@ class CalledHost extends Error {
   override readonly name = "CalledHost";
 }
 
+/** Bindings, as far as instances are made by them. */
+export interface ProbedBindings {
+  instantiate(
+    getCoreModule: (name: string) => WebAssembly.Module,
+    imports: Record<string, unknown>,
+    instantiateCore: (
+      module: WebAssembly.Module,
+      imports: WebAssembly.Imports,
+    ) => WebAssembly.Instance,
+  ): Promise<unknown>;
+}
+
 /**
  * Instantiates a component once.
- * @param bindings The adapted bindings' source.
+ * @param bindings The adapted bindings, or their source.
  * @param options.functions Version-less interface → names that the bindings take from it.
  */
 export async function probeStart(
-  bindings: string,
+  bindings: string | ProbedBindings,
   options: {
     modules: ReadonlyMap<string, Uint8Array>;
     functions: Readonly<Record<string, readonly string[]>>;
@@ -60,9 +72,8 @@ export async function probeStart(
     suspending: waits.suspending.bind(waits),
     CaptureTable,
   };
-  const url = URL.createObjectURL(new Blob([bindings], { type: "text/javascript" }));
   try {
-    const { instantiate } = await import(url);
+    const { instantiate } = typeof bindings === "string" ? await importText(bindings) : bindings;
     await instantiate(
       (name: string) => new WebAssembly.Module(options.modules.get(name) as BufferSource),
       imports,
@@ -81,13 +92,20 @@ export async function probeStart(
         : calledWhileStarting(called),
       readsEnvironment,
     };
-  } finally {
-    URL.revokeObjectURL(url);
   }
   return {
     notResettable: called === undefined ? undefined : calledWhileStarting(called),
     readsEnvironment,
   };
+}
+
+async function importText(source: string): Promise<ProbedBindings> {
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  try {
+    return await import(url);
+  } finally {
+    URL.revokeObjectURL(url);
+  }
 }
 
 type Watched = Record<string, Record<string, unknown>>;
@@ -151,6 +169,9 @@ function constantAnswer(name: string, imports: Watched): (() => unknown) | undef
       return () => [[resource("wasi:filesystem/types", "Descriptor"), "/"]];
     case "wasi:cli/environment#getEnvironment":
     case "wasi:cli/environment#getArguments":
+    case "denied-wasi:cli/environment#getEnvironment":
+    case "denied-wasi:cli/environment#getArguments":
+    case "denied-wasi:filesystem/preopens#getDirectories":
       return () => [];
     default:
       return name in CONSTANT_FUNCTIONS ? () => undefined : undefined;

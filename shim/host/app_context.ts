@@ -8,7 +8,9 @@ import { fromFileUrl } from "../../lib/file_url.ts";
 import { resolve } from "node:path";
 import { TerminalError } from "../../lib/errors.ts";
 import { componentLabels } from "../imports/labels.ts";
+import type { ClientTlsLookup } from "../imports/client_tls.ts";
 import type {
+  ClientTls,
   ComponentContext,
   ImportObject,
   InternalRequests,
@@ -17,13 +19,10 @@ import type {
 } from "../imports/component_context.ts";
 import { createConnectionLimits } from "../imports/connection_limits.ts";
 import { createBlockedNetworks } from "../imports/ip_networks.ts";
-import {
-  createSqliteKeyValueStore,
-  type SqliteKeyValueStore,
-} from "../imports/key_value_sqlite.ts";
+import { createKeyValueStore, type FullKeyValueStore } from "../imports/key_value_stores.ts";
 import { createOutboundPolicy } from "../imports/outbound_policy.ts";
 import { checkStores } from "../imports/runtime_config_defaults.ts";
-import { createLocalSqliteDatabase } from "../imports/sqlite_local.ts";
+import { createSqliteDatabase } from "../imports/sqlite_databases.ts";
 import { createVariableResolver, type VariableResolver } from "../imports/variable_resolver.ts";
 import { convertAllowedHttpHost } from "../loader/allowed_http_hosts.ts";
 import type { LockedApp, LockedComponent } from "../loader/locked_app.ts";
@@ -77,9 +76,15 @@ export function createAppContext(
     follow: options.follow,
     report: edge.report,
   });
-  const stores = new KeyValueStores(options);
+  const stores = new KeyValueStores(config.keyValueStores, edge.environment);
   const interfaces = new HostInterfaces(config);
-  const createPolicy = createPolicies(app, { options, edge, variables });
+  const recorder = options.recordCalls === undefined
+    ? undefined
+    : import("./call_recorder.ts").then(({ CallRecorder }) =>
+      new CallRecorder(options.recordCalls!)
+    );
+  const tls = new ClientTlsTables(config.clientTls);
+  const createPolicy = createPolicies(app, { options, edge, variables, tls });
   const contexts = new Map<string, ComponentContext>();
 
   function component(id: string): ComponentContext {
@@ -98,7 +103,11 @@ export function createAppContext(
 
   return {
     component,
-    componentImports: (id, wanted) => interfaces.offer(component(id), wanted),
+    async componentImports(id, wanted) {
+      await tls.load();
+      const offered = await interfaces.offer(component(id), wanted);
+      return (await recorder)?.watch(offered, { component: id, wanted }) ?? offered;
+    },
     async close() {
       await logs.close(FLUSH_MS);
       stores.close();
@@ -193,7 +202,7 @@ function createContext(locked: LockedComponent, parts: ContextParts): ComponentC
     sqliteLabels: componentLabels(locked, "databases"),
     sqliteDatabase: (label) =>
       Object.hasOwn(sqliteDatabases, label)
-        ? createLocalSqliteDatabase(sqliteDatabases[label]!)
+        ? createSqliteDatabase(sqliteDatabases[label]!)
         : undefined,
     aiModels: componentLabels(locked, "ai_models"),
     internal: parts.internal,
@@ -221,10 +230,11 @@ function createMounts(component: LockedComponent, isWritable: boolean): Mount[] 
 /** Makes the policy of each component; blocked networks and limits are those of the isolate. */
 function createPolicies(
   app: LockedApp,
-  { options, edge, variables }: {
+  { options, edge, variables, tls }: {
     options: HostOptions;
     edge: AppContextEdge;
     variables: VariableResolver;
+    tls: ClientTlsTables;
   },
 ): (component: LockedComponent) => OutboundPolicy {
   const config = options.runtimeConfig;
@@ -240,8 +250,8 @@ function createPolicies(
     total: outboundNetworking.maxTotalConnections,
   });
   const componentIds = app.components.map(({ id }) => id);
-  return (component) =>
-    createOutboundPolicy({
+  return (component) => ({
+    ...createOutboundPolicy({
       entries: allowedHosts(component),
       componentIds,
       resolve: (name) => variables.resolve(name),
@@ -249,7 +259,33 @@ function createPolicies(
       limits,
       keepsConnections: outboundHttp.connectionPooling,
       report: edge.report,
-    });
+    }),
+    tlsFor: (hostname) => tls.find(component.id, hostname),
+  });
+}
+
+/** `[[client_tls]]`; the code for it is loaded if there are such tables. */
+class ClientTlsTables {
+  readonly #tables: HostOptions["runtimeConfig"]["clientTls"];
+  readonly #lookups = new Map<string, ClientTlsLookup | undefined>();
+  #module: typeof import("../imports/client_tls.ts") | undefined;
+
+  constructor(tables: HostOptions["runtimeConfig"]["clientTls"]) {
+    this.#tables = tables;
+  }
+
+  /** Has to be called before a guest can ask. */
+  async load(): Promise<void> {
+    if (this.#tables.length > 0) this.#module ??= await import("../imports/client_tls.ts");
+  }
+
+  find(component: string, hostname: string): ClientTls | undefined {
+    if (!this.#module) return undefined;
+    if (!this.#lookups.has(component)) {
+      this.#lookups.set(component, this.#module.createClientTls(this.#tables, component));
+    }
+    return this.#lookups.get(component)?.(hostname);
+  }
 }
 
 /** Old artifacts still carry `allowed_http_hosts`. */
@@ -264,19 +300,25 @@ function allowedHosts(component: LockedComponent): string[] {
 /** The key-value stores of an isolate, one for each label. */
 class KeyValueStores {
   readonly #configs: HostOptions["runtimeConfig"]["keyValueStores"];
-  readonly #stores = new Map<string, SqliteKeyValueStore>();
+  readonly #environment: (name: string) => string | undefined;
+  readonly #stores = new Map<string, FullKeyValueStore>();
 
-  constructor(options: HostOptions) {
-    this.#configs = options.runtimeConfig.keyValueStores;
+  constructor(
+    configs: HostOptions["runtimeConfig"]["keyValueStores"],
+    environment: (name: string) => string | undefined,
+  ) {
+    this.#configs = configs;
+    this.#environment = environment;
   }
 
-  get(label: string): SqliteKeyValueStore | undefined {
+  get(label: string): FullKeyValueStore | undefined {
     if (!Object.hasOwn(this.#configs, label)) return undefined;
-    return getOrCreate(
-      this.#stores,
-      label,
-      () => createSqliteKeyValueStore({ ...this.#configs[label]!, label }),
-    );
+    return getOrCreate(this.#stores, label, () =>
+      createKeyValueStore({
+        config: this.#configs[label]!,
+        label,
+        environment: this.#environment,
+      }));
   }
 
   close(): void {

@@ -7,8 +7,7 @@
 
 import type { BodyBuffer, BodyListener } from "../imports/http_body.ts";
 import type { HttpErrorCode } from "../imports/http_error_code.ts";
-import { latin1Text } from "../imports/http_fields.ts";
-import type { OutgoingResponse } from "../imports/wasi_http.ts";
+import { type FieldEntry, latin1Text } from "../imports/http_fields.ts";
 
 /** The guest answered with an error, or with something that cannot be sent. */
 export class UnusableResponse extends Error {
@@ -17,6 +16,14 @@ export class UnusableResponse extends Error {
   constructor(component: string, answer: string) {
     super(`component "${component}" answered with ${answer}`);
   }
+}
+
+/** A response as the guest made it. */
+export interface GuestAnswer {
+  readonly status: number;
+  readonly fields: { entries(): FieldEntry[] };
+  /** The body; undefined if it has none. */
+  readonly buffer: BodyBuffer | undefined;
 }
 
 /** Statuses that have no body. */
@@ -28,7 +35,7 @@ export class Exchange implements BodyListener {
   readonly response: Promise<Response>;
   #resolve!: (response: Response) => void;
   #reject!: (error: unknown) => void;
-  #answer: OutgoingResponse | undefined;
+  #answer: GuestAnswer | undefined;
   #isSettled = false;
   readonly #component: string;
   readonly #isHead: boolean;
@@ -68,7 +75,7 @@ export class Exchange implements BodyListener {
   }
 
   /** What the guest passes to `response-outparam.set`. */
-  set(result: { tag: "ok"; val: OutgoingResponse } | { tag: "err"; val: HttpErrorCode }): void {
+  set(result: { tag: "ok"; val: GuestAnswer } | { tag: "err"; val: HttpErrorCode }): void {
     if (this.#isSettled) return;
     if (result.tag === "err") {
       const { tag, val } = result.val as { tag: string; val?: unknown };

@@ -1,11 +1,15 @@
 /**
- * A component of the app as the triggers call it: one export, on an instance of its own.
+ * A component of the app as the triggers call it: one export, on an instance of its own, or of WASI
+ * 0.3, on one that it shares with other calls.
  *
  * @module
  */
 
 import type { ComponentExports } from "../engine/component.ts";
+import type { ConcurrentInstances } from "../engine/concurrent_instances.ts";
 import type { InstancePool } from "../engine/instance_pool.ts";
+import { RequestCancelled } from "../engine/preemption.ts";
+import { TerminalError } from "../../lib/errors.ts";
 import { guestFailure } from "./guest_failure.ts";
 
 /** One component in one isolate. */
@@ -13,12 +17,39 @@ export class Guest {
   readonly id: string;
   /** Its exports, with their versions. */
   readonly exports: readonly string[];
-  readonly pool: InstancePool;
+  readonly #instances: InstancePool | ConcurrentInstances;
 
-  constructor(options: { id: string; exports: readonly string[]; pool: InstancePool }) {
+  constructor(options: {
+    id: string;
+    exports: readonly string[];
+    pool: InstancePool | ConcurrentInstances;
+  }) {
     this.id = options.id;
     this.exports = options.exports;
-    this.pool = options.pool;
+    this.#instances = options.pool;
+  }
+
+  /**
+   * The instances of a component of WASI 0.2.
+   * @throws {TerminalError} if it is one of 0.3.
+   */
+  get pool(): InstancePool {
+    if (!("call" in this.#instances)) return this.#instances;
+    throw new TerminalError(
+      "WrongComponentModel",
+      `Component "${this.id}" mixes a handler of WASI 0.2 with functions of WASI 0.3, which this ` +
+        "host does not run; build it with one version of its SDK",
+    );
+  }
+
+  /** The instances of a component of WASI 0.3, or undefined if it is one of 0.2. */
+  get concurrent(): ConcurrentInstances | undefined {
+    return "call" in this.#instances ? this.#instances : undefined;
+  }
+
+  /** Drops all instances. */
+  close(): void {
+    this.#instances.close();
   }
 
   /**
@@ -34,6 +65,7 @@ export class Guest {
     call: (exports: ComponentExports) => Promise<T>,
     options: { signal?: AbortSignal } = {},
   ): Promise<T> {
+    if (this.concurrent) return await this.#invokeShared(this.concurrent, { call, ...options });
     const instance = await this.pool.acquire();
     const { signal } = options;
     const cancel = (): void => instance.preemption.cancel();
@@ -52,6 +84,30 @@ export class Guest {
     } finally {
       signal?.removeEventListener("abort", cancel);
       this.pool.release(instance, isGood);
+    }
+  }
+
+  async #invokeShared<T>(
+    instances: ConcurrentInstances,
+    options: { call: (exports: ComponentExports) => Promise<T>; signal?: AbortSignal },
+  ): Promise<T> {
+    const { signal } = options;
+    const { result, abandon } = await instances.call(options.call);
+    const cancelled = Promise.withResolvers<never>();
+    const cancel = (): void => {
+      const reason = new RequestCancelled();
+      abandon(reason);
+      cancelled.reject(reason);
+    };
+    if (signal?.aborted) cancel();
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      return await Promise.race([result, cancelled.promise]);
+    } catch (error) {
+      if (isDeclared(error)) throw error;
+      throw guestFailure(this.id, error ?? new Error("unknown failure"));
+    } finally {
+      signal?.removeEventListener("abort", cancel);
     }
   }
 }

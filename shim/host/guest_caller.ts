@@ -7,12 +7,29 @@
 import type { ComponentExports, ComponentInstance } from "../engine/component.ts";
 import type { InstancePool } from "../engine/instance_pool.ts";
 import { RequestCancelled } from "../engine/preemption.ts";
-import { IncomingRequest, type RequestHead, ResponseOutparam } from "../imports/wasi_http.ts";
-import { Exchange } from "./exchange.ts";
+import type { HttpErrorCode } from "../imports/http_error_code.ts";
+import {
+  IncomingRequest,
+  type RequestHead,
+  ResponseOutparam,
+  type Result,
+} from "../imports/wasi_http.ts";
+import { Exchange, type GuestAnswer } from "./exchange.ts";
 import { type GuestFailure, guestFailure } from "./guest_failure.ts";
 import type { SlowRequest, SlowRequests } from "./slow_requests.ts";
 
-type Handle = (request: IncomingRequest, outparam: ResponseOutparam) => Promise<void>;
+type Handle = (request: object, outparam: object) => Promise<void>;
+
+/** The resources that a handler is called with, in its version of `wasi:http/types`. */
+export interface HandlerTypes {
+  readonly IncomingRequest: new (head: RequestHead) => object;
+  /** `onSet` is called once, with what the guest answers. */
+  readonly ResponseOutparam: new (
+    onSet: (result: Result<GuestAnswer, HttpErrorCode>) => void,
+  ) => object;
+}
+
+const TYPES_02: HandlerTypes = { IncomingRequest, ResponseOutparam };
 
 /** What becomes of calls, for the log and the metrics. */
 export interface CallObserver {
@@ -27,19 +44,23 @@ export class GuestCaller {
   readonly #handler: string;
   readonly #slow: SlowRequests;
   readonly #observer: CallObserver;
+  readonly #types: HandlerTypes;
 
+  /** @param options.types Default: those of WASI 0.2. */
   constructor(options: {
     component: string;
     pool: InstancePool;
     handler: string;
     slow: SlowRequests;
     observer: CallObserver;
+    types?: HandlerTypes;
   }) {
     this.component = options.component;
     this.#pool = options.pool;
     this.#handler = options.handler;
     this.#slow = options.slow;
     this.#observer = options.observer;
+    this.#types = options.types ?? TYPES_02;
   }
 
   /**
@@ -64,6 +85,7 @@ export class GuestCaller {
       pool: this.#pool,
       slow: this.#slow,
       observer: this.#observer,
+      types: this.#types,
       instance,
       clientGone,
       isHead: head.method === "HEAD",
@@ -78,6 +100,7 @@ interface OngoingCall {
   readonly pool: InstancePool;
   readonly slow: SlowRequests;
   readonly observer: CallObserver;
+  readonly types: HandlerTypes;
   readonly instance: ComponentInstance;
   readonly clientGone: () => AbortSignal;
   readonly isHead: boolean;
@@ -96,7 +119,7 @@ class GuestCall implements SlowRequest {
   }
 
   run(handle: Handle, head: RequestHead): Promise<Response> {
-    const { component, isHead, instance } = this.#ongoing!;
+    const { component, isHead, instance, types } = this.#ongoing!;
     const exchange = new Exchange({
       component,
       isHead,
@@ -106,8 +129,8 @@ class GuestCall implements SlowRequest {
     this.#exchange = exchange;
     this.#list();
     instance.preemption.begin();
-    const outparam = new ResponseOutparam((result) => exchange.set(result));
-    handle(new IncomingRequest(head), outparam).then(
+    const outparam = new types.ResponseOutparam((result) => exchange.set(result));
+    handle(new types.IncomingRequest(head), outparam).then(
       () => this.#finish(undefined),
       (error) => this.#finish(error ?? new Error("unknown failure")),
     );

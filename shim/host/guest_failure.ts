@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CpuLimitExceeded, RequestCancelled } from "../engine/preemption.ts";
+import { CpuLimitExceeded, RequestCancelled, RequestTimedOut } from "../engine/preemption.ts";
 import { GuestExit } from "../imports/wasi_cli.ts";
 
 /** The component ended without an answer, or in the middle of it. */
@@ -32,7 +32,9 @@ export function guestFailure(
 
 function describeFailure(error: unknown): string {
   if (error instanceof GuestExit) return `exited with code ${error.code} before it was done`;
-  if (error instanceof CpuLimitExceeded || error instanceof RequestCancelled) {
+  const isStop = error instanceof CpuLimitExceeded || error instanceof RequestCancelled ||
+    error instanceof RequestTimedOut;
+  if (isStop) {
     return `was stopped: ${error.message}`;
   }
   if (error instanceof RangeError && /call stack/.test(error.message)) {

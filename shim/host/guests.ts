@@ -8,18 +8,20 @@ import { TerminalError } from "../../lib/errors.ts";
 import type { ArtifactManifest } from "../engine/artifact.ts";
 import { type CompiledModules, type EngineShared, loadComponent } from "../engine/component.ts";
 import { compileCoroutineHelper } from "../engine/coroutine.ts";
+import type { ConcurrentInstances } from "../engine/concurrent_instances.ts";
 import { MemoryCollector } from "../engine/garbage.ts";
 import { InstanceBudget } from "../engine/instance_budget.ts";
 import { InstancePool, type PoolShared } from "../engine/instance_pool.ts";
-import { linkImports } from "../engine/link.ts";
+import { type LinkedImports, linkImports } from "../engine/link.ts";
 import { compileInterruptHelper, TurnQueue } from "../engine/preemption.ts";
 import { openCopyOnWrite } from "../engine/reset_copy_on_write.ts";
 import { calledWhileStarting, watchCalls } from "../engine/start_constants.ts";
 import type { InternalRequests } from "../imports/component_context.ts";
 import type { LockedApp } from "../loader/locked_app.ts";
 import { type AppContext, createAppContext } from "./app_context.ts";
+import type { Command } from "./command.ts";
 import { Guest } from "./guest.ts";
-import type { HostOptions } from "./host_options.ts";
+import { DEFAULT_REUSE, type HostOptions } from "./host_options.ts";
 
 /** A component as an isolate gets it. Can be posted to a worker. */
 export interface IsolateComponent {
@@ -52,13 +54,20 @@ export interface IsolateEdge {
 const MAX_INSTANCES = 4_000;
 /** Milliseconds a request waits for an instance before it gets 503. */
 const MAX_WAIT_MS = 10_000;
+/** The export of commands; which of them can be run is known to `command.ts`, loaded for them. */
+const RUN = /^wasi:cli\/run@/;
 
 /** The components of an app in one isolate. The owner closes it, after the last call. */
 export interface Guests {
   /** The component called `id`. @throws {TerminalError} if the isolate was not given it. */
   guest(id: string): Guest;
-  /** All of them, in the app's order. */
+  /** All of them that are called, not run, in the app's order. */
   readonly all: readonly Guest[];
+  /**
+   * The component called `id`, to be run as a program.
+   * @throws {TerminalError} if it does not export `wasi:cli/run`.
+   */
+  command(id: string): Command;
   close(): Promise<void>;
 }
 
@@ -88,14 +97,24 @@ export async function loadGuests(
     copyOnWrite,
   };
   const guests = new Map<string, Guest>();
+  const commands = new Map<string, Command>();
   async function close(): Promise<void> {
-    for (const { pool } of guests.values()) pool.close();
+    for (const guest of guests.values()) guest.close();
     copyOnWrite?.close();
     await context.close();
   }
   try {
     for (const component of init.components) {
       const { id, manifest } = component;
+      if (manifest.exports.some((name) => RUN.test(name))) {
+        const { commandExport, createCommand, isOnlyCommand } = await import("./command.ts");
+        if (commandExport(manifest) !== undefined) {
+          const offered = await context.componentImports(id, manifest.imports);
+          const own = { context: context.component(id), offered, engine, shared };
+          commands.set(id, await createCommand(component, own));
+        }
+        if (isOnlyCommand(manifest)) continue;
+      }
       const pool = await createPool(component, { context, engine, shared, init });
       guests.set(id, new Guest({ id, exports: manifest.exports, pool }));
     }
@@ -107,7 +126,30 @@ export async function loadGuests(
     guest(id) {
       const guest = guests.get(id);
       if (guest) return guest;
-      throw new TerminalError("UnknownComponent", `The app has no component "${id}"`);
+      throw commands.has(id)
+        ? new TerminalError(
+          "NoHandler",
+          `Component "${id}": Expected component to export one of ` +
+            "wasi:http/incoming-handler@0.2.x, wasi:http/handler@0.3.x, " +
+            "fermyon:spin/inbound-http; it is a command (it exports wasi:cli/run), which the HTTP " +
+            'trigger runs with executor = { type = "wagi" } only',
+        )
+        : new TerminalError("UnknownComponent", `The app has no component "${id}"`);
+    },
+    command(id) {
+      const command = commands.get(id);
+      if (command) return command;
+      const component = init.components.find((candidate) => candidate.id === id);
+      if (!component) {
+        throw new TerminalError("UnknownComponent", `The app has no component "${id}"`);
+      }
+      const { exports } = component.manifest;
+      throw new TerminalError(
+        "NoCommand",
+        `Component "${id}": Expected component to export wasi:cli/run@0.2.x; it exports ${
+          exports.length > 0 ? exports.join(", ") : "nothing"
+        }`,
+      );
     },
     all: [...guests.values()],
     close,
@@ -122,10 +164,13 @@ async function createPool(
     shared: PoolShared;
     init: IsolateInit;
   },
-): Promise<InstancePool> {
+): Promise<InstancePool | ConcurrentInstances> {
   const { id, manifest } = component;
   const offered = await options.context.componentImports(id, manifest.imports);
   const imports = linkImports(manifest, { component: id, offered });
+  if (manifest.bindings === "async") {
+    return await createConcurrent(component, { imports, ...options });
+  }
   const loaded = await loadComponent({ ...component, imports, shared: options.engine });
   try {
     let notResettable: string | undefined;
@@ -141,11 +186,40 @@ async function createPool(
       shared: options.shared,
     });
   } catch (error) {
-    if (error instanceof TerminalError) throw error;
-    throw new TerminalError(
-      "CannotInstantiate",
-      `Cannot start component "${id}": ${error instanceof Error ? error.message : error}`,
-      { cause: error },
-    );
+    throw cannotStart(id, error);
   }
+}
+
+/** Loaded only for components of WASI 0.3. */
+async function createConcurrent(
+  component: IsolateComponent,
+  options: {
+    imports: LinkedImports;
+    engine: EngineShared;
+    shared: PoolShared;
+    init: IsolateInit;
+  },
+): Promise<ConcurrentInstances> {
+  const { loadSharedComponent } = await import("../engine/shared_component.ts");
+  const { ConcurrentInstances } = await import("../engine/concurrent_instances.ts");
+  const { imports, engine, shared, init } = options;
+  const loaded = await loadSharedComponent({ ...component, imports, shared: engine });
+  try {
+    return await ConcurrentInstances.create(loaded, {
+      limits: init.options.reuse ?? DEFAULT_REUSE,
+      budget: shared.budget,
+      collector: shared.collector,
+    });
+  } catch (error) {
+    throw cannotStart(component.id, error);
+  }
+}
+
+function cannotStart(id: string, error: unknown): TerminalError {
+  if (error instanceof TerminalError) return error;
+  return new TerminalError(
+    "CannotInstantiate",
+    `Cannot start component "${id}": ${error instanceof Error ? error.message : error}`,
+    { cause: error },
+  );
 }

@@ -14,8 +14,8 @@ import { createWasiHttp } from "../imports/wasi_http.ts";
 import { createWasiIo } from "../imports/wasi_io.ts";
 import { createWasiRandom } from "../imports/wasi_random.ts";
 
-/** Makes the interfaces of one family for a component. */
-type Create = (component: ComponentContext) => ImportObject;
+/** Makes the interfaces of one family for a component, which imports `wanted`. */
+type Create = (component: ComponentContext, wanted: readonly string[]) => ImportObject;
 
 /** What the families of one isolate share. */
 interface Isolate {
@@ -31,9 +31,10 @@ const FAMILIES: Readonly<Record<string, (isolate: Isolate) => Promise<Create>>> 
   "wasi:sockets/": async () => (await import("../imports/wasi_sockets.ts")).createWasiSockets,
   "fermyon:spin/config": loadVariables,
   "fermyon:spin/variables": loadVariables,
+  "spin:variables/": loadVariables,
   "fermyon:spin/http": async () => (await import("../imports/spin_http.ts")).createSpinHttp,
-  "fermyon:spin/key-value": async () =>
-    (await import("../imports/spin_key_value.ts")).createSpinKeyValue,
+  "fermyon:spin/key-value": loadKeyValue,
+  "spin:key-value/": loadKeyValue,
   "fermyon:spin/llm": loadLlm,
   "fermyon:spin/mqtt": loadMqtt,
   "fermyon:spin/mysql": loadMysql,
@@ -42,10 +43,21 @@ const FAMILIES: Readonly<Record<string, (isolate: Isolate) => Promise<Create>>> 
   "fermyon:spin/redis": loadRedis,
   "fermyon:spin/sqlite": loadSqlite,
   "spin:sqlite/": loadSqlite,
+  // What dependencies have not inherited: `DENIED_PREFIX`.
+  "denied-": loadDenied,
 };
 
 async function loadVariables(): Promise<Create> {
   return (await import("../imports/spin_variables.ts")).createSpinVariables;
+}
+
+async function loadKeyValue(): Promise<Create> {
+  return (await import("../imports/spin_key_value.ts")).createSpinKeyValue;
+}
+
+async function loadDenied(): Promise<Create> {
+  const { createDenied } = await import("../imports/denied.ts");
+  return (_component, wanted) => createDenied(wanted);
 }
 
 async function loadSqlite(): Promise<Create> {
@@ -92,6 +104,12 @@ async function loadRedis({ onClose }: Isolate): Promise<Create> {
   return (component) => createSpinRedis(component, connections);
 }
 
+/** An interface of WASI 0.3, in any version of it. */
+const WASI_03 = /^wasi:[^@]+@0\.3\./;
+
+/** An interface of one of the snapshots before WASI 0.2.0. */
+const WASI_RC = /^wasi:[^@]+@0\.2\.0-rc-2023-(?:10-18|11-10)$/;
+
 /** The interfaces of one isolate. The owner closes it, after the last request. */
 export class HostInterfaces {
   readonly #isolate: Isolate;
@@ -116,11 +134,19 @@ export class HostInterfaces {
       ...createWasiIo(),
       ...createWasiRandom(component),
     };
+    if (wanted.some((name) => WASI_03.test(name))) {
+      const { createWasi03 } = await import("../imports/wasi03/mod.ts");
+      Object.assign(offered, await createWasi03(component, wanted));
+    }
+    if (wanted.some((name) => WASI_RC.test(name))) {
+      const { createWasiRc } = await import("../imports/wasi_rc/mod.ts");
+      Object.assign(offered, await createWasiRc(component, wanted));
+    }
     const loaders = Object.entries(FAMILIES)
       .filter(([prefix]) => wanted.some((name) => name.startsWith(prefix)))
       .map(([, load]) => load);
     for (const load of new Set(loaders)) {
-      Object.assign(offered, (await this.#family(load))(component));
+      Object.assign(offered, (await this.#family(load))(component, wanted));
     }
     return offered;
   }

@@ -5,8 +5,17 @@
  * @module
  */
 
+import type { ReuseLimits } from "../engine/concurrent_instances.ts";
 import type { InstanceStrategy } from "../engine/instance_pool.ts";
 import type { RuntimeConfig } from "../imports/runtime_config.ts";
+
+/** How instances of WASI 0.3 components are reused unless something else is said: as Spin does it. */
+export const DEFAULT_REUSE: ReuseLimits = {
+  maxCalls: [128, 128],
+  maxConcurrentCalls: [16, 16],
+  idleMs: [1_000, 1_000],
+  callTimeoutMs: undefined,
+};
 
 /** Options of {@link runHost}. */
 export interface HostOptions {
@@ -37,10 +46,14 @@ export interface HostOptions {
   readonly maxInstanceMemory?: number;
   /** How instances are made fresh; `auto` but in tests and benchmarks. */
   readonly instances: InstanceStrategy;
+  /** How instances of WASI 0.3 components are reused; undefined: {@link DEFAULT_REUSE}. */
+  readonly reuse?: ReuseLimits;
   /** Milliseconds of CPU one request may use; 0: no limit. */
   readonly cpuLimitMs: number;
   /** Milliseconds that requests in flight get to end after a stop signal. */
   readonly graceMs: number;
   /** Show the cause of a failed request in the response. Never set in production. */
   readonly explainErrors: boolean;
+  /** File to which the host functions that components call are written; see `call_recorder.ts`. */
+  readonly recordCalls?: string;
 }

@@ -7,7 +7,7 @@
 
 import { type Context, Hono } from "hono";
 import { InstanceLimitReached } from "../engine/instance_budget.ts";
-import { RequestCancelled } from "../engine/preemption.ts";
+import { RequestCancelled, RequestTimedOut } from "../engine/preemption.ts";
 import type { RequestHead } from "../imports/wasi_http.ts";
 import { errorText } from "../../lib/errors.ts";
 import type { HttpRoute, StaticResponse } from "./http_triggers.ts";
@@ -115,6 +115,7 @@ function handle(
     method: received.method,
     pathWithQuery: address.pathWithQuery,
     authority: address.authority,
+    scheme: address.scheme,
     headers: () =>
       componentHeaders({
         received: received.headerList,
@@ -156,9 +157,10 @@ function failed(
     options.report(`Error processing request: ${method} ${address.path}: ${errorText(error)}`);
   }
   const isBusy = error instanceof InstanceLimitReached;
+  const isLate = error instanceof Error && error.cause instanceof RequestTimedOut;
   const body = options.explainErrors ? `${errorText(error)}\n` : null;
   return new Response(body, {
-    status: isBusy ? 503 : 500,
+    status: isBusy ? 503 : isLate ? 504 : 500,
     headers: isBusy ? { "retry-after": "1" } : {},
   });
 }

@@ -18,6 +18,7 @@ function route(pattern: string, component: string, fixed?: StaticResponse): {
     component,
     route: pattern,
     staticResponse: fixed,
+    wagi: undefined,
   };
   return { route: pattern, target };
 }

@@ -5,11 +5,19 @@ import { findHandler } from "./http_guest.ts";
 const HANDLER = "wasi:http/incoming-handler@0.2.3";
 
 Deno.test("findHandler() finds the one handler there is", () => {
-  assert.equal(findHandler(["a:b/c@1.0.0", HANDLER], "hello"), HANDLER);
+  const handlers = [
+    HANDLER,
+    "wasi:http/handler@0.3.0",
+    "wasi:http/handler@0.3.1",
+    "wasi:http/handler@0.3.0-rc-2026-03-15",
+  ];
+  for (const handler of handlers) {
+    assert.equal(findHandler(["a:b/c@1.0.0", handler], "hello"), handler);
+  }
   const refused: [string[], string, RegExp][] = [
     [[], "NoHandler", /Expected component to export one of .*it exports nothing/],
     [["wasi:cli/run@0.2.3"], "NoHandler", /it exports wasi:cli\/run@0\.2\.3/],
-    [["wasi:http/handler@0.3.0"], "NoHandler", /Expected component to export one of/],
+    [["wasi:http/handler@0.3.0-rc-2025-09-16"], "NoHandler", /Expected component to export one of/],
     [
       [HANDLER, "fermyon:spin/inbound-http"],
       "SeveralHandlers",

@@ -29,8 +29,20 @@ Deno.test("httpRoutes() reads routes, private ones and static responses", () => 
     ["http", { route: "/bare", static_response: {} }],
   );
   const expected: HttpRoute[] = [
-    { triggerId: "trigger-0", component: "a", route: "/...", staticResponse: undefined },
-    { triggerId: "trigger-2", component: "b", route: undefined, staticResponse: undefined },
+    {
+      triggerId: "trigger-0",
+      component: "a",
+      route: "/...",
+      staticResponse: undefined,
+      wagi: undefined,
+    },
+    {
+      triggerId: "trigger-2",
+      component: "b",
+      route: undefined,
+      staticResponse: undefined,
+      wagi: undefined,
+    },
     {
       triggerId: "trigger-3",
       component: "",
@@ -40,12 +52,14 @@ Deno.test("httpRoutes() reads routes, private ones and static responses", () => 
         headers: { location: "/new", "x-count": "3" },
         body: "moved",
       },
+      wagi: undefined,
     },
     {
       triggerId: "trigger-4",
       component: "",
       route: "/bare",
       staticResponse: { status: 200, headers: {}, body: undefined },
+      wagi: undefined,
     },
   ];
   assert.deepEqual(httpRoutes(app), expected);

@@ -5,14 +5,11 @@
  */
 
 import { errorText, TerminalError, UsageError } from "../../lib/errors.ts";
-import { openSqliteFile } from "../imports/sqlite_file.ts";
-import { createSqliteKeyValueStore } from "../imports/key_value_sqlite.ts";
+import { createKeyValueStore } from "../imports/key_value_stores.ts";
 import type { RuntimeConfig } from "../imports/runtime_config.ts";
+import { createSqliteDatabase } from "../imports/sqlite_databases.ts";
 
 const DEFAULT_LABEL = "default";
-
-/** Milliseconds that `--sqlite` waits for another process that uses the database. */
-const BUSY_TIMEOUT_MS = 5_000;
 
 /** Parses `--key-value k=v`. @throws {UsageError} without a `=`. */
 export function parseKeyValueFlag(text: string): [key: string, value: string] {
@@ -73,21 +70,32 @@ export interface InitialData {
  * Writes the data. Each `--sqlite` runs all of its statements, until one fails.
  * @throws {TerminalError} naming the flag, the store and what the store said.
  */
-export async function applyInitialData(data: InitialData, config: RuntimeConfig): Promise<void> {
-  await setKeyValues(data.keyValues, config);
-  for (const entry of data.sqlite) runSql(entry, config);
+export async function applyInitialData(
+  data: InitialData,
+  { config, environment }: {
+    config: RuntimeConfig;
+    /** The process environment, for stores whose credentials are there. */
+    environment: (name: string) => string | undefined;
+  },
+): Promise<void> {
+  await setKeyValues(data.keyValues, { config, environment });
+  for (const entry of data.sqlite) await runSql(entry, config);
 }
 
 async function setKeyValues(
   keyValues: readonly (readonly [string, string])[],
-  config: RuntimeConfig,
+  { config, environment }: {
+    config: RuntimeConfig;
+    environment: (name: string) => string | undefined;
+  },
 ): Promise<void> {
   if (keyValues.length === 0) return;
   const place = config.keyValueStores[DEFAULT_LABEL];
   if (!place) {
     throw new TerminalError("UnknownStore", "--key-value needs a key-value store `default`");
   }
-  using store = createSqliteKeyValueStore({ ...place, label: DEFAULT_LABEL });
+  const store = createKeyValueStore({ config: place, label: DEFAULT_LABEL, environment });
+  using _closed = { [Symbol.dispose]: () => store.close() };
   for (const [key, value] of keyValues) {
     try {
       await store.set(key, new TextEncoder().encode(value));
@@ -104,7 +112,7 @@ async function setKeyValues(
   }
 }
 
-function runSql({ label, sql, flag }: InitialSql, config: RuntimeConfig): void {
+async function runSql({ label, sql, flag }: InitialSql, config: RuntimeConfig): Promise<void> {
   const place = Object.hasOwn(config.sqliteDatabases, label)
     ? config.sqliteDatabases[label]
     : undefined;
@@ -117,9 +125,7 @@ function runSql({ label, sql, flag }: InitialSql, config: RuntimeConfig): void {
     );
   }
   try {
-    using database = openSqliteFile(place.path);
-    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    database.exec(sql);
+    await createSqliteDatabase(place).executeBatch(sql);
   } catch (error) {
     throw new TerminalError(
       "InitialDataFailed",

@@ -24,6 +24,7 @@ function configIn(directory: string): RuntimeConfig {
     variableProviders: [],
     outboundNetworking: { blockNetworks: [] },
     outboundHttp: { connectionPooling: true },
+    clientTls: [],
   };
 }
 
@@ -67,12 +68,12 @@ Deno.test("applyInitialData() fills the stores before the start", async () => {
         { label: "default", sql: "CREATE TABLE t (a); INSERT INTO t VALUES (1), (2)", flag: "x" },
         { label: "other", sql: "CREATE TABLE u (a)", flag: "x" },
       ],
-    }, config);
-    using store = new DatabaseSync(config.keyValueStores.default!.path);
+    }, { config, environment: () => undefined });
+    using store = new DatabaseSync(join(directory, "state", "kv.db"));
     const row = store.prepare("SELECT store, value FROM spin_key_value WHERE key = 'k'").get()!;
     assert.equal(row.store, "default");
     assert.deepEqual(row.value, new TextEncoder().encode("ä"));
-    using database = new DatabaseSync(config.sqliteDatabases.default!.path);
+    using database = new DatabaseSync(join(directory, "state", "sql.db"));
     assert.equal(database.prepare("SELECT count(*) AS n FROM t").get()!.n, 2);
   } finally {
     await Deno.remove(directory, { recursive: true });
@@ -104,7 +105,10 @@ Deno.test("applyInitialData() says which flag failed and why", async () => {
     ];
     for (const [label, sql, message] of cases) {
       await assert.rejects(
-        applyInitialData({ keyValues: [], sqlite: [{ label, sql, flag: sql }] }, config),
+        applyInitialData({ keyValues: [], sqlite: [{ label, sql, flag: sql }] }, {
+          config,
+          environment: () => undefined,
+        }),
         { name: "TerminalError", message },
       );
     }

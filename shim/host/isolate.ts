@@ -11,7 +11,7 @@ import { type Guests, type IsolateEdge, type IsolateInit, loadGuests } from "./g
 import { answerHead, createHttpApp } from "./http_app.ts";
 import { createHttpGuest, type HttpGuest } from "./http_guest.ts";
 import type { Handler } from "./http_listener.ts";
-import { type HttpRoute, httpRoutes } from "./http_triggers.ts";
+import { componentExecutors, type HttpRoute, httpRoutes } from "./http_triggers.ts";
 import { createInternalRequests } from "./internal_requests.ts";
 import { Router } from "./router.ts";
 import { SlowRequests } from "./slow_requests.ts";
@@ -43,9 +43,11 @@ export async function createIsolate(init: IsolateInit, edge: IsolateEdge): Promi
       edge.report([`Warning: Component error after response started: ${error.message}`]),
   };
   try {
-    for (const { component } of routes) {
-      if (component === "" || callers.has(component)) continue;
-      callers.set(component, createHttpGuest(guests.guest(component), { slow, observer }));
+    for (const [component, wagi] of componentExecutors(routes)) {
+      const caller = wagi
+        ? await createWagiGuest(component, { guests, slow, argv: wagi.argv, init })
+        : createHttpGuest(guests.guest(component), { slow, observer });
+      callers.set(component, caller);
     }
   } catch (error) {
     await guests.close();
@@ -64,6 +66,21 @@ export async function createIsolate(init: IsolateInit, edge: IsolateEdge): Promi
     guests,
     close: () => guests.close(),
   };
+}
+
+/** Loaded only for apps that have such programs. */
+async function createWagiGuest(
+  component: string,
+  options: { guests: Guests; slow: SlowRequests; argv: string | undefined; init: IsolateInit },
+): Promise<HttpGuest> {
+  const { WagiGuest } = await import("./wagi/wagi_guest.ts");
+  return new WagiGuest({
+    component,
+    command: options.guests.command(component),
+    argv: options.argv,
+    slow: options.slow,
+    cpuLimitMs: options.init.options.cpuLimitMs,
+  });
 }
 
 function publicRouter(routes: readonly HttpRoute[]): Router<HttpRoute> {

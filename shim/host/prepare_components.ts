@@ -7,6 +7,7 @@
 import { TerminalError } from "../../lib/errors.ts";
 import { fromFileUrl } from "../../lib/file_url.ts";
 import { compileModules } from "../engine/component.ts";
+import type { DependencyFile } from "../engine/prepare_main.ts";
 import { prepare } from "../engine/preparer.ts";
 import type { LockedApp, LockedComponent } from "../loader/locked_app.ts";
 import type { IsolateComponent } from "./guests.ts";
@@ -23,8 +24,10 @@ export async function prepareComponents(
   const prepared: IsolateComponent[] = [];
   for (const component of app.components) {
     if (!used.has(component.id)) continue;
-    const { directory, manifest, files } = await prepare(sourcePath(component), {
+    const path = sourcePath(component.source, `Component "${component.id}"`);
+    const { directory, manifest, files } = await prepare(path, {
       component: component.id,
+      dependencies: dependencyFiles(component),
       cacheDir: options.cacheDir,
       fallbackDir: () => temporary.path(),
       report: (line) => writeReport([line]),
@@ -41,12 +44,23 @@ export async function prepareComponents(
   return prepared;
 }
 
-function sourcePath(component: LockedComponent): string {
-  const { source } = component.source;
+function dependencyFiles({ id, dependencies }: LockedComponent): DependencyFile[] {
+  return Object.entries(dependencies ?? {}).map((
+    [name, { source, export: exported, inherit }],
+  ) => ({
+    name,
+    path: sourcePath(source, `Dependency "${name}" of component "${id}"`),
+    export: exported ?? null,
+    inherit: typeof inherit === "object" ? inherit.Some : inherit ?? [],
+  }));
+}
+
+/** @param owner For messages: `Component "hello"`. */
+function sourcePath({ source }: LockedComponent["source"], owner: string): string {
   if (source?.startsWith("file:")) return fromFileUrl(source);
   throw new TerminalError(
     "NoSource",
-    `Component "${component.id}" has no file as its source; load the app again`,
+    `${owner} has no file as its source; load the app again`,
   );
 }
 

@@ -215,6 +215,15 @@ export class Descriptor {
     openFlags: OpenFlags,
     flags: DescriptorFlags,
   ): Descriptor {
+    return new Descriptor(this.open(path, { pathFlags, openFlags, flags }));
+  }
+
+  /** What {@link openAt} opens, for the descriptors of other versions. @throws {FsErrorCode} */
+  open(
+    path: string,
+    options: { pathFlags: PathFlags; openFlags: OpenFlags; flags: DescriptorFlags },
+  ): { directory?: DirectoryHandle; opened?: FileHandle } {
+    const { pathFlags, openFlags, flags } = options;
     const base = this.#base();
     const { create, truncate, exclusive, directory } = openFlags;
     const mutates = create || truncate || flags.write || flags.mutateDirectory;
@@ -232,12 +241,10 @@ export class Descriptor {
     if (entry?.type === "symbolic-link") throw directory ? "not-directory" : "loop";
     if (entry?.type === "directory") {
       if (create || truncate || flags.write) throw "is-directory" satisfies FsErrorCode;
-      return Descriptor.ofDirectory({ ...base, parts: place.parts });
+      return { directory: { ...base, parts: place.parts } };
     }
     if (directory) throw "not-directory" satisfies FsErrorCode;
-    return new Descriptor({
-      opened: openFile(place, { openFlags, flags, quota: base.quota }),
-    });
+    return { opened: openFile(place, { openFlags, flags, quota: base.quota }) };
   }
 
   readlinkAt(path: string): string {

@@ -12,6 +12,7 @@ import { lookup } from "node:dns";
 import http, { type ClientRequest, type IncomingMessage } from "node:http";
 import https from "node:https";
 import type { LookupFunction, Socket } from "node:net";
+import type { ClientTls } from "./component_context.ts";
 import type { HttpErrorCode } from "./http_error_code.ts";
 import { toHttpErrorCode } from "./http_error_code.ts";
 import { latin1Bytes, latin1Text } from "./http_fields.ts";
@@ -41,6 +42,8 @@ export interface ClientOptions {
   readonly firstByteTimeoutMs: number;
   readonly betweenBytesTimeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  /** Whom to trust and what to show, with HTTPS; undefined: as usual. */
+  readonly tls: ClientTls | undefined;
   /** The app's own listener: neither its address nor its certificate is questioned. */
   readonly isOwnListener: boolean;
   /** Called, perhaps more than once, when the exchange needs no connection any more. */
@@ -59,6 +62,8 @@ export class HttpClient {
   readonly #isBlocked: (ip: string) => boolean;
   readonly #keepsConnections: boolean;
   readonly #agents: { readonly http: http.Agent; readonly https: https.Agent };
+  /** Connections that trust others are not those of everybody. */
+  readonly #tlsAgents = new Map<ClientTls, https.Agent>();
 
   constructor(options: { isBlocked: (ip: string) => boolean; keepsConnections: boolean }) {
     this.#isBlocked = options.isBlocked;
@@ -84,6 +89,21 @@ export class HttpClient {
   close(): void {
     this.#agents.http.destroy();
     this.#agents.https.destroy();
+    for (const agent of this.#tlsAgents.values()) agent.destroy();
+  }
+
+  #agentFor({ scheme, tls }: ClientOptions): http.Agent {
+    if (scheme === "http" || !tls) return this.#agents[scheme];
+    const known = this.#tlsAgents.get(tls);
+    if (known) return known;
+    const agent = new https.Agent({
+      keepAlive: this.#keepsConnections,
+      timeout: IDLE_MS,
+      ca: [...tls.roots],
+      ...(tls.identity ? { cert: tls.identity.certificate, key: tls.identity.privateKey } : {}),
+    });
+    this.#tlsAgents.set(tls, agent);
+    return agent;
   }
 
   #exchange(options: ClientOptions, body: RequestBody): Promise<ClientResponse> {
@@ -137,7 +157,7 @@ export class HttpClient {
     if (!this.#keepsConnections) headers.push("connection", "close");
     const client = scheme === "https" ? https : http;
     return client.request({
-      agent: this.#agents[scheme],
+      agent: this.#agentFor(options),
       method: options.method,
       hostname,
       port: options.port,

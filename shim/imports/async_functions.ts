@@ -17,6 +17,10 @@ const IO = [
   "wasi:io/streams#[method]output-stream.blocking-write-and-flush",
   "wasi:io/streams#[method]output-stream.blocking-write-zeroes-and-flush",
   "wasi:io/streams#[method]output-stream.blocking-splice",
+  // Of the snapshot 2023-10-18.
+  "wasi:io/poll#poll-list",
+  "wasi:io/poll#poll-one",
+  "wasi:io/streams#[method]output-stream.forward",
 ];
 
 const VARIABLES = ["fermyon:spin/config#get-config", "fermyon:spin/variables#get"];
@@ -118,5 +122,11 @@ export const ASYNC_IMPORTS: readonly string[] = [
 /** Every export that may be entered asynchronously. */
 export const ASYNC_EXPORTS: readonly string[] = [
   "wasi:http/incoming-handler#handle",
+  "fermyon:spin/inbound-http#handle-request",
+  "fermyon:spin/inbound-redis#handle-message",
   "wasi:cli/run#run",
+  // Of worlds, not of interfaces: the MQTT, SQS and cron triggers.
+  "handle-message",
+  "handle-queue-message",
+  "handle-cron-event",
 ];

@@ -52,6 +52,19 @@ export interface OutboundPolicy {
   openConnection?(kind: ConnectionKind): (() => void) | undefined;
   /** Whether outbound HTTP keeps connections for the next request; absent means yes. */
   readonly keepsConnections?: boolean;
+  /**
+   * Whom HTTPS to `hostname` (without brackets) trusts, and what it shows; undefined: as usual.
+   * Equal settings are the same object.
+   */
+  tlsFor?(hostname: string): ClientTls | undefined;
+}
+
+/** What an operator decided about the TLS of HTTPS requests. */
+export interface ClientTls {
+  /** PEM of the only certificates that are trusted, one each. */
+  readonly roots: readonly string[];
+  /** PEM of the client's certificate chain and private key. */
+  readonly identity?: { readonly certificate: string; readonly privateKey: string };
 }
 
 /** An error of the variables interfaces; `kind` is the variant's case. */
@@ -82,13 +95,16 @@ export interface KeyValueStore {
   keys(): MaybePromise<string[]>;
   /** The values of `keys`, in their order. Without this method they are read one after the other. */
   getMany?(keys: readonly string[]): MaybePromise<(Uint8Array | undefined)[]>;
-  /** Sets all entries or none; the last of a key wins. */
+  /**
+   * Sets all entries or, if it fails, none; the last of a key wins. Stores without transactions
+   * (DynamoDB's batches, Cosmos DB) may have set some.
+   */
   setMany?(entries: readonly (readonly [string, Uint8Array])[]): MaybePromise<void>;
-  /** Deletes all `keys` or, if it fails, none. */
+  /** Deletes all `keys` or, if it fails, none, with the same exceptions. */
   deleteMany?(keys: readonly string[]): MaybePromise<void>;
   /**
-   * Adds `delta` to the number under `key`, as one step; a missing one counts as 0. Numbers are s64
-   * in eight bytes, the lowest first.
+   * Adds `delta` to the number under `key`, as one step; a missing one counts as 0. Numbers are s64,
+   * kept in Spin's form: in SQLite eight bytes, the lowest first; elsewhere decimal digits.
    * @returns The sum.
    * @throws {Error} if the value is no such number, or the sum is none.
    */

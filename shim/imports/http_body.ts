@@ -149,7 +149,7 @@ export class BodyBuffer implements ByteSink {
 }
 
 /** The value of a `content-length` field, if it has one that is a number. */
-function declaredLength(headers: Fields): number | undefined {
+export function declaredLength(headers: Pick<Fields, "get">): number | undefined {
   const [value] = headers.get("content-length");
   if (!value) return undefined;
   const text = new TextDecoder().decode(value);

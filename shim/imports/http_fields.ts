@@ -31,6 +31,15 @@ export const FORBIDDEN_FIELDS: ReadonlySet<string> = new Set([
 /** Bytes of names and values that one set of fields may hold; more traps the guest. */
 const MAX_FIELD_BYTES = 1 << 20;
 
+/** A set of fields would hold more bytes than it may. WASI 0.2 has no error for it: it traps. */
+export class FieldsTooLarge extends Error {
+  override readonly name = "FieldsTooLarge";
+
+  constructor() {
+    super(`Cannot add a field: the fields exceed ${MAX_FIELD_BYTES} bytes`);
+  }
+}
+
 /** A token of RFC 9110. */
 const NAME_SYNTAX = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
@@ -141,9 +150,7 @@ export class Fields {
 
   #add(name: string, value: Uint8Array): void {
     const bytes = this.#bytes + name.length + value.length;
-    if (bytes > MAX_FIELD_BYTES) {
-      throw new Error(`Cannot add a field: the fields exceed ${MAX_FIELD_BYTES} bytes`);
-    }
+    if (bytes > MAX_FIELD_BYTES) throw new FieldsTooLarge();
     this.#bytes = bytes;
     this.#entries.push([name, value]);
   }

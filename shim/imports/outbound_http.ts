@@ -188,6 +188,7 @@ async function connect(
     firstByteTimeoutMs: timeout(request.firstByteTimeoutMs),
     betweenBytesTimeoutMs: timeout(request.betweenBytesTimeoutMs),
     signal: request.signal,
+    tls: isOwnListener ? undefined : outbound.tlsFor?.(target.hostname),
     isOwnListener,
     onClose,
   });

@@ -7,8 +7,10 @@
 
 import { isAbsolute, join } from "node:path";
 import { TerminalError } from "../../lib/errors.ts";
+import { suggest } from "../../lib/nearest.ts";
 import type { LockedApp } from "../loader/locked_app.ts";
 import { componentLabels } from "./labels.ts";
+import { parseRedisAddress } from "./_redis_address.ts";
 import type {
   KeyValueStoreConfig,
   ParsedRuntimeConfig,
@@ -98,6 +100,7 @@ export function resolveRuntimeConfig(sources: RuntimeConfigSources): RuntimeConf
     ...(parsed?.outboundMqtt ? { outboundMqtt: parsed.outboundMqtt } : {}),
     ...(parsed?.outboundPg ? { outboundPg: parsed.outboundPg } : {}),
     ...(parsed?.outboundMysql ? { outboundMysql: parsed.outboundMysql } : {}),
+    clientTls: parsed?.clientTls ?? [],
     ...(parsed?.llmCompute ? { llmCompute: parsed.llmCompute } : {}),
   };
 }
@@ -123,14 +126,16 @@ function resolveKeyValueStores(
   { parsed, temporary }: RuntimeConfigSources,
   stateDir: string,
 ): Record<string, KeyValueStoreConfig> {
-  const stores: Record<string, { readonly path?: string }> = {
-    [DEFAULT_LABEL]: defaultPath(stateDir, "sqlite_key_value.db"),
+  const stores: ParsedRuntimeConfig["keyValueStores"] = {
+    [DEFAULT_LABEL]: { type: "spin", ...defaultPath(stateDir, "sqlite_key_value.db") },
     ...parsed?.keyValueStores,
   };
   return Object.fromEntries(
-    Object.entries(stores).map(([label, { path }]) => [
+    Object.entries(stores).map(([label, store]) => [
       label,
-      { type: "spin", ...location(path, () => temporary.path(`key_value_${label}`)) },
+      store.type === "spin"
+        ? { type: "spin", ...location(store.path, () => temporary.path(`key_value_${label}`)) }
+        : store,
     ]),
   );
 }
@@ -139,18 +144,24 @@ function resolveSqliteDatabases(
   { parsed, temporary }: RuntimeConfigSources,
   stateDir: string,
 ): Record<string, SqliteDatabaseConfig> {
-  const databases: Record<string, { readonly path?: string; readonly allowAttachFile: boolean }> = {
-    [DEFAULT_LABEL]: { ...defaultPath(stateDir, "sqlite_db.db"), allowAttachFile: false },
+  const databases: ParsedRuntimeConfig["sqliteDatabases"] = {
+    [DEFAULT_LABEL]: {
+      type: "spin",
+      ...defaultPath(stateDir, "sqlite_db.db"),
+      allowAttachFile: false,
+    },
     ...parsed?.sqliteDatabases,
   };
   return Object.fromEntries(
-    Object.entries(databases).map(([label, { path, allowAttachFile }]) => [
+    Object.entries(databases).map(([label, database]) => [
       label,
-      {
-        type: "spin",
-        ...location(path, () => temporary.path(`sqlite_${label}`)),
-        allowAttachFile,
-      },
+      database.type === "spin"
+        ? {
+          type: "spin",
+          ...location(database.path, () => temporary.path(`sqlite_${label}`)),
+          allowAttachFile: database.allowAttachFile,
+        }
+        : database,
     ]),
   );
 }
@@ -208,14 +219,17 @@ export function describeRuntimeConfig(
 ): string[] {
   const lines: string[] = [];
   const configured = [
-    ...Object.keys(parsed?.keyValueStores ?? {}).map((label) => `[key_value_store.${label}: spin]`),
-    ...Object.keys(parsed?.sqliteDatabases ?? {}).map((label) =>
-      `[sqlite_database.${label}: spin]`
+    ...Object.entries(parsed?.keyValueStores ?? {}).map(([label, { type }]) =>
+      `[key_value_store.${label}: ${type}]`
+    ),
+    ...Object.entries(parsed?.sqliteDatabases ?? {}).map(([label, { type }]) =>
+      `[sqlite_database.${label}: ${type}]`
     ),
   ];
   if (parsed && configured.length > 0) {
     lines.push(`Using runtime config ${configured.join(", ")} from "${parsed.file}"`);
   }
+  lines.push(...describeUnknownClients(app, config));
   if (config.logDir !== undefined) {
     lines.push(`Logging component stdio to "${join(config.logDir, "/")}"`);
   }
@@ -236,6 +250,30 @@ function isUsed(app: LockedApp, key: "key_value_stores" | "databases"): boolean 
   );
 }
 
-function describePlace(store: KeyValueStoreConfig): string {
-  return store.isTemporary ? "a temporary in-memory database" : `"${store.path}"`;
+/** Remote places in Spin's words. Nothing of what is shown is a secret. */
+function describePlace(store: KeyValueStoreConfig | SqliteDatabaseConfig): string {
+  switch (store.type) {
+    case "spin":
+      return store.isTemporary ? "a temporary in-memory database" : `"${store.path}"`;
+    case "redis": {
+      const address = parseRedisAddress(store.url);
+      return address ? `Redis at ${address.host}:${address.port}` : "Redis";
+    }
+    case "azure_cosmos":
+      return `Azure CosmosDB database: ${store.database}, container: ${store.container}`;
+    case "aws_dynamo":
+      return `AWS DynamoDB region: ${store.region}, table: ${store.table}`;
+    case "libsql":
+      return `libSQL at ${store.url}`;
+  }
+}
+
+/** An id in `[[client_tls]]` that is misspelt would do nothing, and nobody would know why. */
+function describeUnknownClients(app: LockedApp, config: RuntimeConfig): string[] {
+  const ids = app.components.map(({ id }) => id);
+  const named = new Set(config.clientTls.flatMap(({ componentIds }) => componentIds));
+  return [...named].filter((id) => !ids.includes(id)).map((id) =>
+    `Warning: [[client_tls]] names the component "${id}", which this app does not have; ` +
+    suggest(id, ids)
+  );
 }

@@ -28,6 +28,7 @@ Deno.test("loadRuntimeConfig() gives the defaults for an empty file", () => {
     variableProviders: [],
     outboundNetworking: { blockNetworks: [] },
     outboundHttp: { connectionPooling: true },
+    clientTls: [],
   });
 });
 
@@ -92,10 +93,13 @@ api_type = "open_ai"
     stateDir: "/srv/state",
     logDir: "",
     maxInstanceMemory: 1048576,
-    keyValueStores: { default: { path: "/srv/conf/kv.db" }, memory: {} },
+    keyValueStores: {
+      default: { type: "spin", path: "/srv/conf/kv.db" },
+      memory: { type: "spin" },
+    },
     sqliteDatabases: {
-      default: { path: "/srv/sql.db", allowAttachFile: true },
-      other: { allowAttachFile: false },
+      default: { type: "spin", path: "/srv/sql.db", allowAttachFile: true },
+      other: { type: "spin", allowAttachFile: false },
     },
     variableProviders: [
       { type: "static", values: { a: "1" } },
@@ -118,6 +122,7 @@ api_type = "open_ai"
       authToken: "t0ken",
       apiType: "open_ai",
     },
+    clientTls: [],
   });
   structuredClone(parsed);
 });
@@ -153,14 +158,11 @@ type = "remote"
   const lines = message.split("\n");
   const expected = [
     "conf/runtime-config.toml:1:1: state_dir must be a string, not an integer",
-    'conf/runtime-config.toml:4:1: the key-value type "redis" of label "cache" is not supported yet ' +
-    'by this version; use type = "spin"',
     'conf/runtime-config.toml:7:1: Unknown key-value store type "spinn" of label "default"; did you ' +
     'mean "spin"?',
-    'conf/runtime-config.toml:11:1: the database type "libsql" of label "remote" is not supported ' +
-    'yet by this version; use type = "spin"',
-    'conf/runtime-config.toml:15:1: the variables provider "vault" is not supported yet by this ' +
-    "version",
+    'conf/runtime-config.toml:10:1: sqlite_database.remote needs the key "url"',
+    'conf/runtime-config.toml:10:1: sqlite_database.remote needs the key "token"',
+    'conf/runtime-config.toml:14:1: variables_provider[0] needs the key "mount"',
     'conf/runtime-config.toml:20:19: block_networks: "10.0.0.0/99" is neither a network such as ' +
     '"10.0.0.0/8" nor "private"',
     'conf/runtime-config.toml:23:1: give either "max_connections" or the deprecated ' +

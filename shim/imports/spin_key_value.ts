@@ -1,5 +1,6 @@
 /**
- * `fermyon:spin/key-value` (v1, handle numbers) and `fermyon:spin/key-value@2.0.0` (a resource).
+ * `fermyon:spin/key-value` (v1, handle numbers), `fermyon:spin/key-value@2.0.0` (a resource) and
+ * `spin:key-value@3.0.0` (the same, asynchronous).
  *
  * @module
  */
@@ -18,6 +19,7 @@ export function createSpinKeyValue(component: ComponentContext): ImportObject {
   return {
     "fermyon:spin/key-value": createHandles(component),
     "fermyon:spin/key-value@2.0.0": { Store: createStoreClass(component) },
+    "spin:key-value/key-value@3.0.0": { Store: createAsyncStoreClass(component) },
   };
 }
 
@@ -65,6 +67,51 @@ function createStoreClass(component: ComponentContext): unknown {
 
     getKeys(): MaybePromise<string[]> {
       return mapFailure(() => this.#store.keys(), other);
+    }
+  };
+}
+
+/** The keys as a stream, and a future that says whether these are all. */
+type KeysOfStore = [
+  keys: readonly string[],
+  end: Promise<{ tag: "ok"; val: undefined } | { tag: "err"; val: unknown }>,
+];
+
+function createAsyncStoreClass(component: ComponentContext): unknown {
+  return class Store {
+    readonly #store: KeyValueStore;
+
+    private constructor(store: KeyValueStore) {
+      this.#store = store;
+    }
+
+    static open(label: string): Store {
+      return new Store(openStore(component, label));
+    }
+
+    get(key: string): MaybePromise<Uint8Array | undefined> {
+      return mapFailure(() => this.#store.get(key), other);
+    }
+
+    set(key: string, value: Uint8Array): MaybePromise<void> {
+      const copy = value.slice();
+      return mapFailure(() => this.#store.set(key, copy), other);
+    }
+
+    delete(key: string): MaybePromise<void> {
+      return mapFailure(() => this.#store.delete(key), other);
+    }
+
+    exists(key: string): MaybePromise<boolean> {
+      return mapFailure(() => this.#store.exists(key), other);
+    }
+
+    async getKeys(): Promise<KeysOfStore> {
+      try {
+        return [await this.#store.keys(), Promise.resolve({ tag: "ok", val: undefined })];
+      } catch (error) {
+        return [[], Promise.resolve({ tag: "err", val: other(error) })];
+      }
     }
   };
 }

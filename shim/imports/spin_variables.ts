@@ -1,5 +1,6 @@
 /**
- * `fermyon:spin/config` (v1) and `fermyon:spin/variables@2.0.0`.
+ * `fermyon:spin/config` (v1), `fermyon:spin/variables@2.0.0` and `spin:variables@3.0.0`, which is
+ * asynchronous and the same otherwise.
  *
  * @module
  */
@@ -33,8 +34,10 @@ export function createSpinVariables(component: ComponentContext): ImportObject {
         error instanceof VariableError ? { tag: caseOf(error.kind), val: error.message } : error,
     );
   }
+  const variables = { get: (name: string) => get(name, (kind) => kind) };
   return {
     "fermyon:spin/config": { getConfig: (name: string) => get(name, (kind) => CONFIG_CASES[kind]) },
-    "fermyon:spin/variables@2.0.0": { get: (name: string) => get(name, (kind) => kind) },
+    "fermyon:spin/variables@2.0.0": variables,
+    "spin:variables/variables@3.0.0": variables,
   };
 }

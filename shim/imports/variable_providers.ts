@@ -9,7 +9,8 @@ import { parseEnv } from "node:util";
 import { errorText } from "../../lib/errors.ts";
 import { suggest } from "../../lib/nearest.ts";
 import type { TomlTable } from "../loader/toml_document.ts";
-import type { ConfigReader } from "./_config_reader.ts";
+import { type ConfigReader, formatPath } from "./_config_reader.ts";
+import { checkHttpUrl } from "./_http_url.ts";
 
 /** Where values of app variables come from; plain data. */
 export type VariableProviderConfig =
@@ -20,13 +21,52 @@ export type VariableProviderConfig =
     readonly prefix: string;
     /** Content of the `dotenv_path`, read once; the process environment wins over it. */
     readonly dotenv: Readonly<Record<string, string>>;
+  }
+  | VaultProviderConfig
+  | AzureKeyVaultConfig;
+
+/** A provider that has to be asked over the network. */
+export type RemoteProviderConfig = VaultProviderConfig | AzureKeyVaultConfig;
+
+/** The key-value engine, version 2, of a HashiCorp Vault. */
+export interface VaultProviderConfig {
+  readonly type: "vault";
+  /** `http` or `https`. */
+  readonly url: string;
+  /** A secret. */
+  readonly token: string;
+  /** Where the engine is mounted. */
+  readonly mount: string;
+  /** Variable `x` is the secret `<prefix>/x`; undefined: `x`. */
+  readonly prefix?: string;
+}
+
+/** An Azure Key Vault. */
+export interface AzureKeyVaultConfig {
+  readonly type: "azure_key_vault";
+  readonly vaultUrl: string;
+  /** Undefined: the identity of the environment. */
+  readonly credentials?: {
+    readonly tenantId: string;
+    readonly clientId: string;
+    readonly clientSecret: string;
+    /** Base URL of the identity provider. */
+    readonly authority: string;
   };
+}
 
 /** The prefix of the environment provider unless configured otherwise. */
 export const DEFAULT_ENV_PREFIX = "SPIN_VARIABLE";
 
-const SUPPORTED = ["static", "env"];
-const UNSUPPORTED = ["vault", "azure_key_vault"];
+const TYPES = ["static", "env", "vault", "azure_key_vault"];
+
+/** Names of `authority_host`, and what they stand for. */
+const AUTHORITIES: Readonly<Record<string, string>> = {
+  AzurePublicCloud: "https://login.microsoftonline.com",
+  AzureChina: "https://login.chinacloudapi.cn",
+  AzureGermany: "https://login.microsoftonline.de",
+  AzureGovernment: "https://login.microsoftonline.us",
+};
 
 /** Where a `dotenv_path` is looked up. */
 export interface ProviderFiles {
@@ -69,12 +109,12 @@ function readProvider(
   const type = reader.requiredString(path, table, "type");
   if (type === "static") return readStatic(reader, entry);
   if (type === "env") return readEnv(reader, entry);
+  if (type === "vault") return readVault(reader, entry);
+  if (type === "azure_key_vault") return readAzureKeyVault(reader, entry);
   if (type === undefined) return undefined;
   reader.problem(
     [...path, "type"],
-    UNSUPPORTED.includes(type)
-      ? `the variables provider "${type}" is not supported yet by this version`
-      : `unknown variables provider "${type}"; ${suggest(type, [...SUPPORTED, ...UNSUPPORTED])}`,
+    `unknown variables provider "${type}"; ${suggest(type, TYPES)}`,
   );
   return undefined;
 }
@@ -110,6 +150,66 @@ function readEnv(
     }
     return { type: "env", prefix, dotenv: {} };
   }
+}
+
+function readVault(
+  reader: ConfigReader,
+  { path, table }: ProviderEntry,
+): VaultProviderConfig | undefined {
+  reader.unknownKeys(path, table, ["type", "url", "token", "mount", "prefix"]);
+  const url = reader.requiredString(path, table, "url");
+  const token = reader.requiredString(path, table, "token");
+  const mount = reader.requiredString(path, table, "mount");
+  const prefix = reader.string(path, table, "prefix");
+  if (url !== undefined) checkHttpUrl(reader, [...path, "url"], url);
+  // What a header cannot hold; the value is a secret and is not shown.
+  if (token !== undefined && !/^[\x21-\x7e]*$/.test(token)) {
+    reader.problem(
+      [...path, "token"],
+      `${formatPath(path)}.token must be of visible ASCII characters: it is sent in a header`,
+    );
+  }
+  if (url === undefined || token === undefined || mount === undefined) return undefined;
+  return { type: "vault", url, token, mount, ...(prefix === undefined ? {} : { prefix }) };
+}
+
+function readAzureKeyVault(
+  reader: ConfigReader,
+  { path, table }: ProviderEntry,
+): AzureKeyVaultConfig | undefined {
+  const secretKeys = ["client_id", "client_secret", "tenant_id"];
+  reader.unknownKeys(path, table, ["type", "vault_url", ...secretKeys, "authority_host"]);
+  const vaultUrl = reader.requiredString(path, table, "vault_url");
+  const clientId = reader.string(path, table, "client_id");
+  const clientSecret = reader.string(path, table, "client_secret");
+  const tenantId = reader.string(path, table, "tenant_id");
+  const host = reader.string(path, table, "authority_host") ?? "AzurePublicCloud";
+  const authority = Object.hasOwn(AUTHORITIES, host) ? AUTHORITIES[host] : undefined;
+  if (authority === undefined) {
+    const hint = suggest(host, Object.keys(AUTHORITIES));
+    reader.problem(
+      [...path, "authority_host"],
+      `unknown ${formatPath(path)}.authority_host "${host}"; ${hint}`,
+    );
+  }
+  if (vaultUrl !== undefined) checkHttpUrl(reader, [...path, "vault_url"], vaultUrl);
+  const missing = secretKeys.filter((key) => table[key] === undefined);
+  if (missing.length > 0 && missing.length < secretKeys.length) {
+    reader.problem(
+      path,
+      `${formatPath(path)} specifies some but not all of 'client_id', 'client_secret', and ` +
+        `'tenant_id': give ${missing.map((key) => `"${key}"`).join(" and ")} too, or remove all ` +
+        "three to use the credentials of the environment",
+    );
+  }
+  if (vaultUrl === undefined) return undefined;
+  const isComplete = clientId !== undefined && clientSecret !== undefined &&
+    tenantId !== undefined && authority !== undefined;
+  return {
+    type: "azure_key_vault",
+    vaultUrl,
+    ...(isComplete ? { credentials: { tenantId, clientId, clientSecret, authority } } : {}),
+  };
 }
 
 /** The values of a `.env` file. Lines that are no assignment are skipped. */

@@ -13,6 +13,7 @@ import {
   parseTemplate,
   type TemplatePart,
 } from "../loader/variables_template.ts";
+import { createRemoteLookup } from "./_remote_lookup.ts";
 import { renderTemplate } from "./_render_template.ts";
 import { DEFAULT_ENV_PREFIX, type VariableProviderConfig } from "./variable_providers.ts";
 import { type MaybePromise, VariableError, type VariableSource } from "./component_context.ts";
@@ -46,38 +47,49 @@ export interface VariableResolver {
   resolve(name: string): MaybePromise<string>;
 }
 
-/** A source of values; undefined passes the question on. */
-type Lookup = (name: string) => string | undefined;
+/** A source of values. */
+interface Lookup {
+  /** Undefined passes the question on. */
+  get(name: string): MaybePromise<string | undefined>;
+  /** It is not asked before the app starts: what it may have counts as there. */
+  readonly isRemote: boolean;
+}
 
 /** Creates the resolver; it holds nothing that has to be closed. */
 export function createVariableResolver(options: VariableResolverOptions): VariableResolver {
   const declared = options.app.variables ?? {};
   const lookups = createLookups(options);
 
-  function find(name: string): string | undefined {
-    for (const lookup of lookups) {
-      const value = lookup(name);
+  /** Asks the lookups from the one with the number `first`. */
+  function find(name: string, first = 0): MaybePromise<string | undefined> {
+    for (let i = first; i < lookups.length; i++) {
+      const value = lookups[i]!.get(name);
+      if (value instanceof Promise) return value.then((late) => late ?? find(name, i + 1));
       if (value !== undefined) return value;
     }
     return own(declared, name)?.default;
   }
 
-  function resolve(name: string): string {
+  function resolve(name: string): MaybePromise<string> {
     if (!own(declared, name)) {
       throw new VariableError("other", `invalid template: unknown variable ${quote(name)}`);
     }
     const value = find(name);
-    if (value !== undefined) return value;
-    throw new VariableError(
-      "provider",
-      `no provider resolved required variable ${quote(name)}`,
-    );
+    return value instanceof Promise
+      ? value.then((late) => require(name, late))
+      : require(name, value);
+  }
+
+  /** Whether there is a value, or may be one. */
+  function mayResolve(name: string): boolean {
+    return own(declared, name)?.default !== undefined ||
+      lookups.some((lookup) => lookup.isRemote || lookup.get(name) !== undefined);
   }
 
   return {
     resolve,
     checkRequired() {
-      const missing = Object.keys(declared).filter((name) => find(name) === undefined);
+      const missing = Object.keys(declared).filter((name) => !mayResolve(name));
       if (missing.length === 0) return;
       throw new TerminalError(
         "MissingVariable",
@@ -98,19 +110,39 @@ export function createVariableResolver(options: VariableResolverOptions): Variab
   };
 }
 
+/** @throws {VariableError} if there is no value. */
+function require(name: string, value: string | undefined): string {
+  if (value !== undefined) return value;
+  throw new VariableError("provider", `no provider resolved required variable ${quote(name)}`);
+}
+
 function createLookups(options: VariableResolverOptions): Lookup[] {
   const flags = new Map(options.variables);
   const builtIn = { type: "env", prefix: DEFAULT_ENV_PREFIX, dotenv: options.dotenv } as const;
   return [
-    (name) => flags.get(name),
-    ...[...options.providers, builtIn].map((provider): Lookup => {
-      if (provider.type === "static") return (name) => own(provider.values, name);
-      return (name) => {
-        const key = `${provider.prefix}_${name.toUpperCase()}`;
-        return options.environment(key) ?? own(provider.dotenv, key);
-      };
-    }),
+    { get: (name) => flags.get(name), isRemote: false },
+    ...[...options.providers, builtIn].map((provider) => createLookup(provider, options)),
   ];
+}
+
+function createLookup(
+  provider: VariableProviderConfig,
+  { environment }: VariableResolverOptions,
+): Lookup {
+  switch (provider.type) {
+    case "static":
+      return { get: (name) => own(provider.values, name), isRemote: false };
+    case "env":
+      return {
+        get(name) {
+          const key = `${provider.prefix}_${name.toUpperCase()}`;
+          return environment(key) ?? own(provider.dotenv, key);
+        },
+        isRemote: false,
+      };
+    default:
+      return createRemoteLookup(provider, environment);
+  }
 }
 
 function parseTemplates(

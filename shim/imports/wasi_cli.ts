@@ -5,7 +5,14 @@
  */
 
 import type { ComponentContext, ImportObject, LogSink } from "./component_context.ts";
-import { type ByteSink, bytesSource, InputStream, OutputStream, WRITE_BUDGET } from "./wasi_io.ts";
+import {
+  type ByteSink,
+  bytesSource,
+  InputStream,
+  OutputStream,
+  readableSource,
+  WRITE_BUDGET,
+} from "./wasi_io.ts";
 
 /**
  * The guest called `exit`. It ends the instance like a trap; whoever called the guest finds this
@@ -42,8 +49,21 @@ function logStream(sink: LogSink): OutputStream {
 /** The result `ok` of `exit`, in the form the bindings pass it. */
 type ExitStatus = { readonly tag: "ok" | "err" };
 
-/** The interfaces of `wasi:cli@0.2` for one component. Every stream handed out is its own object. */
-export function createWasiCli(component: ComponentContext): ImportObject {
+/** An exit code of any number, for commands whose own interface has room for it. */
+function exitWithCode(code: number): never {
+  throw new GuestExit(code);
+}
+
+/**
+ * The interfaces of `wasi:cli@0.2` for one component. Every stream handed out is its own object.
+ * @param options.stdin What standard input gives; default: nothing.
+ */
+export function createWasiCli(
+  component: ComponentContext,
+  { stdin }: { stdin?: ReadableStream<Uint8Array> | undefined } = {},
+): ImportObject {
+  // Whoever asks for it reads from the same place.
+  const input = stdin && readableSource(stdin);
   return {
     "wasi:cli/environment@0.2": {
       getEnvironment: () => component.environment.map(([name, value]) => [name, value]),
@@ -54,12 +74,12 @@ export function createWasiCli(component: ComponentContext): ImportObject {
       exit(status: ExitStatus) {
         throw new GuestExit(status.tag === "ok" ? 0 : 1);
       },
-      exitWithCode(code: number) {
-        throw new GuestExit(code);
-      },
+      exitWithCode,
     },
+    // For commands that the engine makes components of; see exit_code.ts there.
+    "spinkube:engine/exit@1.0.0": { exitWithCode },
     "wasi:cli/stdin@0.2": {
-      getStdin: () => new InputStream(bytesSource(new Uint8Array(0))),
+      getStdin: () => new InputStream(input ?? bytesSource(new Uint8Array(0))),
     },
     "wasi:cli/stdout@0.2": { getStdout: () => logStream(component.stdout) },
     "wasi:cli/stderr@0.2": { getStderr: () => logStream(component.stderr) },

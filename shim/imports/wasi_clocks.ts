@@ -9,11 +9,12 @@ import { Pollable } from "./wasi_io.ts";
 
 const NANOS_PER_MS = 1_000_000n;
 /** `performance.now()` is meaningful to about a microsecond; in nanoseconds. */
-const MONOTONIC_RESOLUTION = 1_000n;
+export const MONOTONIC_RESOLUTION = 1_000n;
 /** The longest delay a timer takes, in milliseconds; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-function monotonicNow(): bigint {
+/** The monotonic clock, in nanoseconds. */
+export function monotonicNow(): bigint {
   return BigInt(Math.floor(performance.now() * 1e6));
 }
 
@@ -21,7 +22,7 @@ function monotonicNow(): bigint {
  * A pollable that is ready from `deadline` on, a time of the monotonic clock. It has a timer only
  * while somebody waits, and none after it was dropped.
  */
-function deadlinePollable(deadline: bigint): Pollable {
+export function deadlinePollable(deadline: bigint): Pollable {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let fired: PromiseWithResolvers<void> | undefined;
 

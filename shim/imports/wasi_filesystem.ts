@@ -10,6 +10,10 @@ import { buildMountRoots } from "./_mount_root.ts";
 import { FileQuota } from "./_open_file.ts";
 import type { IoError } from "./wasi_io.ts";
 
+export type { Descriptor, DirectoryEntryStream } from "./_descriptor.ts";
+export type { Datetime, DescriptorStat, NewTimestamp } from "./_file_stat.ts";
+export type { EntryType } from "./_mount_root.ts";
+
 /**
  * The interfaces of `wasi:filesystem@0.2` for one component. A component without mounts has no
  * preopened directory.

@@ -9,7 +9,23 @@ import { BodyBuffer, OutgoingBody } from "./http_body.ts";
 import type { HttpErrorCode } from "./http_error_code.ts";
 import { type FieldEntry, Fields, FORBIDDEN_FIELDS, latin1Bytes } from "./http_fields.ts";
 import { toHttpErrorCode } from "./http_error_code.ts";
-import { createOutboundHttp, type OutboundHttpResponse } from "./outbound_http.ts";
+import {
+  isValidAuthority,
+  isValidMethod,
+  isValidPath,
+  isValidScheme,
+  type Method,
+  methodName,
+  nanosToMs,
+  type Scheme,
+  schemeName,
+  toMethod,
+} from "./_http_parts.ts";
+import {
+  createOutboundHttp,
+  type OutboundHttp,
+  type OutboundHttpResponse,
+} from "./outbound_http.ts";
 import {
   bytesSource,
   InputStream,
@@ -20,36 +36,11 @@ import {
   readyPollable,
 } from "./wasi_io.ts";
 
-/** The variant `method`. */
-type Method = { readonly tag: string; readonly val?: string };
-/** The variant `scheme`. */
-type Scheme = { readonly tag: "HTTP" | "HTTPS" | "other"; readonly val?: string };
-type Result<T, E> = { tag: "ok"; val: T } | { tag: "err"; val: E };
-
-const KNOWN_METHODS = new Set([
-  "GET",
-  "HEAD",
-  "POST",
-  "PUT",
-  "DELETE",
-  "CONNECT",
-  "OPTIONS",
-  "TRACE",
-  "PATCH",
-]);
-const METHOD_SYNTAX = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const AUTHORITY_SYNTAX = /^[^\s/?#@\\]*(@[^\s/?#@\\]+)?$/;
-
-function toMethod(name: string): Method {
-  return KNOWN_METHODS.has(name) ? { tag: name.toLowerCase() } : { tag: "other", val: name };
-}
-
-function methodName(method: Method): string {
-  return method.tag === "other" ? method.val! : method.tag.toUpperCase();
-}
+/** A `result` where it is a value: in the bindings only a function's own result is thrown. */
+export type Result<T, E> = { tag: "ok"; val: T } | { tag: "err"; val: E };
 
 /** The resource `future-trailers`. Neither side of the platform's HTTP gives trailers. */
-class FutureTrailers {
+export class FutureTrailers {
   #isTaken = false;
 
   subscribe(): Pollable {
@@ -103,6 +94,8 @@ export interface RequestHead {
   /** Path and query as received. */
   readonly pathWithQuery: string;
   readonly authority: string;
+  /** Default: `http`. Guests of WASI 0.2 see that always. */
+  readonly scheme?: "http" | "https";
   /**
    * Names in lower case, values as strings of code points below 256, repeated ones apart. Made when
    * the guest asks.
@@ -205,7 +198,7 @@ export class ResponseOutparam {
 }
 
 /** The resource `request-options`. Durations in nanoseconds. */
-class RequestOptions {
+export class RequestOptions {
   #connect: bigint | undefined;
   #firstByte: bigint | undefined;
   #betweenBytes: bigint | undefined;
@@ -231,7 +224,7 @@ class RequestOptions {
 }
 
 /** The resource `outgoing-request`. */
-class OutgoingRequest {
+export class OutgoingRequest {
   readonly #headers: Fields;
   #method: Method = { tag: "get" };
   #path: string | undefined;
@@ -258,7 +251,7 @@ class OutgoingRequest {
   }
 
   setMethod(method: Method): void {
-    if (method.tag === "other" && !METHOD_SYNTAX.test(method.val ?? "")) throw undefined;
+    if (!isValidMethod(method)) throw undefined;
     this.#method = method;
   }
 
@@ -267,7 +260,7 @@ class OutgoingRequest {
   }
 
   setPathWithQuery(path: string | undefined): void {
-    if (path !== undefined && /[\s#]/.test(path)) throw undefined;
+    if (!isValidPath(path)) throw undefined;
     this.#path = path;
   }
 
@@ -276,9 +269,7 @@ class OutgoingRequest {
   }
 
   setScheme(scheme: Scheme | undefined): void {
-    if (scheme?.tag === "other" && !/^[A-Za-z][A-Za-z0-9+.-]*$/.test(scheme.val ?? "")) {
-      throw undefined;
-    }
+    if (!isValidScheme(scheme)) throw undefined;
     this.#scheme = scheme;
   }
 
@@ -287,7 +278,7 @@ class OutgoingRequest {
   }
 
   setAuthority(authority: string | undefined): void {
-    if (authority !== undefined && !AUTHORITY_SYNTAX.test(authority)) throw undefined;
+    if (!isValidAuthority(authority)) throw undefined;
     this.#authority = authority;
   }
 
@@ -297,7 +288,7 @@ class OutgoingRequest {
 }
 
 /** The resource `incoming-response`. */
-class IncomingResponse {
+export class IncomingResponse {
   readonly #response: OutboundHttpResponse;
   #isConsumed = false;
 
@@ -329,7 +320,7 @@ class IncomingResponse {
 }
 
 /** The resource `future-incoming-response`. */
-class FutureIncomingResponse {
+export class FutureIncomingResponse {
   readonly #settled: Promise<void>;
   readonly #abort: AbortController;
   #result: Result<IncomingResponse, HttpErrorCode> | undefined;
@@ -362,13 +353,50 @@ class FutureIncomingResponse {
   }
 }
 
-function nanosToMs(duration: bigint | undefined): number | undefined {
-  return duration === undefined ? undefined : Math.ceil(Number(duration) / 1e6);
+/** How long the parts of a request may take, in milliseconds; without: as long as usual. */
+export interface RequestTimeouts {
+  readonly connectTimeoutMs?: number | undefined;
+  readonly firstByteTimeoutMs?: number | undefined;
+  readonly betweenBytesTimeoutMs?: number | undefined;
 }
 
-function schemeName(scheme: Scheme | undefined): string {
-  if (!scheme) return "https";
-  return scheme.tag === "other" ? scheme.val! : scheme.tag.toLowerCase();
+/** Sends a guest's request. Whatever is wrong with it, the future tells. */
+export function startRequest(
+  outbound: OutboundHttp,
+  { request, timeouts }: { request: OutgoingRequest; timeouts: RequestTimeouts },
+): FutureIncomingResponse {
+  const abort = new AbortController();
+  const { connectTimeoutMs, firstByteTimeoutMs, betweenBytesTimeoutMs } = timeouts;
+  const response = outbound.send({
+    method: methodName(request.method()),
+    scheme: schemeName(request.scheme()),
+    authority: request.authority(),
+    pathWithQuery: request.pathWithQuery() ?? "/",
+    headers: request.headers().entries(),
+    body: request.buffer?.stream(),
+    signal: abort.signal,
+    ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+    ...(firstByteTimeoutMs === undefined ? {} : { firstByteTimeoutMs }),
+    ...(betweenBytesTimeoutMs === undefined ? {} : { betweenBytesTimeoutMs }),
+  });
+  return new FutureIncomingResponse(response, abort);
+}
+
+/** The timeouts that a guest has set. */
+export function toTimeouts(options: RequestOptions | undefined): RequestTimeouts {
+  return {
+    connectTimeoutMs: nanosToMs(options?.connectTimeout()),
+    firstByteTimeoutMs: nanosToMs(options?.firstByteTimeout()),
+    betweenBytesTimeoutMs: nanosToMs(options?.betweenBytesTimeout()),
+  };
+}
+
+/** The function `http-error-code`. */
+export function httpErrorCode(error: IoError): HttpErrorCode | undefined {
+  const { cause } = error;
+  return typeof cause === "object" && cause !== null && "tag" in cause
+    ? cause as HttpErrorCode
+    : undefined;
 }
 
 /** The interfaces of `wasi:http@0.2` for one component. */
@@ -379,30 +407,7 @@ export function createWasiHttp(component: ComponentContext): ImportObject {
     request: OutgoingRequest,
     options: RequestOptions | undefined,
   ): FutureIncomingResponse {
-    const abort = new AbortController();
-    const connectTimeoutMs = nanosToMs(options?.connectTimeout());
-    const firstByteTimeoutMs = nanosToMs(options?.firstByteTimeout());
-    const betweenBytesTimeoutMs = nanosToMs(options?.betweenBytesTimeout());
-    const response = outbound.send({
-      method: methodName(request.method()),
-      scheme: schemeName(request.scheme()),
-      authority: request.authority(),
-      pathWithQuery: request.pathWithQuery() ?? "/",
-      headers: request.headers().entries(),
-      body: request.buffer?.stream(),
-      signal: abort.signal,
-      ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
-      ...(firstByteTimeoutMs === undefined ? {} : { firstByteTimeoutMs }),
-      ...(betweenBytesTimeoutMs === undefined ? {} : { betweenBytesTimeoutMs }),
-    });
-    return new FutureIncomingResponse(response, abort);
-  }
-
-  function httpErrorCode(error: IoError): HttpErrorCode | undefined {
-    const { cause } = error;
-    return typeof cause === "object" && cause !== null && "tag" in cause
-      ? cause as HttpErrorCode
-      : undefined;
+    return startRequest(outbound, { request, timeouts: toTimeouts(options) });
   }
 
   return {

@@ -278,6 +278,14 @@ export class OutputStream {
     this.#sink = sink;
   }
 
+  /** For other versions of the interface: an object of this class that takes the place of `stream`. */
+  static replacing<T extends OutputStream>(
+    this: new (sink: ByteSink) => T,
+    stream: OutputStream,
+  ): T {
+    return new this(stream.#sink);
+  }
+
   checkWrite(): bigint {
     this.#budget = Math.min(this.#sink.capacity(), WRITE_BUDGET);
     return BigInt(this.#budget);

@@ -10,9 +10,10 @@ import type { ComponentContext, ImportObject } from "./component_context.ts";
 /** What `getRandomValues` fills at once, in bytes. */
 const CHUNK_BYTES = 65_536;
 /** The most bytes a guest gets from one call; more traps, before the host's memory is at stake. */
-const MAX_RANDOM_BYTES = 64n * 1024n * 1024n;
+export const MAX_RANDOM_BYTES = 64n * 1024n * 1024n;
 
-function randomBytes(length: bigint): Uint8Array {
+/** Random bytes. @throws {RangeError} for more than {@link MAX_RANDOM_BYTES}. */
+export function randomBytes(length: bigint): Uint8Array {
   if (length > MAX_RANDOM_BYTES) {
     throw new RangeError(
       `Cannot make ${length} random bytes: the limit of one call is ${MAX_RANDOM_BYTES}`,
@@ -25,7 +26,8 @@ function randomBytes(length: bigint): Uint8Array {
   return bytes;
 }
 
-function randomU64(): bigint {
+/** A random u64. */
+export function randomU64(): bigint {
   return crypto.getRandomValues(new BigUint64Array(1))[0]!;
 }
 

@@ -7,7 +7,7 @@
 import { nearest, suggest } from "../../lib/nearest.ts";
 import { isBlankEntry, parseAllowedHost, serviceChainingTarget } from "./allowed_hosts.ts";
 import { validateHttpGlobals, validateHttpTrigger } from "./http_trigger.ts";
-import { checkKebabId, checkLabel, parseDependencyPackage } from "./identifiers.ts";
+import { areCompatible, checkKebabId, checkLabel, parseDependencyPackage } from "./identifiers.ts";
 import type { ManifestReport } from "./manifest_report.ts";
 import type { NormalComponent, NormalManifest, NormalTrigger } from "./normalize.ts";
 import type { KeyPath } from "./toml_positions.ts";
@@ -167,21 +167,8 @@ function isConflict(left: PackageName, right: PackageName): boolean {
   if (left?.package !== right?.package || !left || !right) return false;
   const isSameInterface = left.interface === undefined || right.interface === undefined ||
     left.interface === right.interface;
-  return isSameInterface && areCompatible(left.version, right.version);
-}
-
-function areCompatible(left: string | undefined, right: string | undefined): boolean {
-  if (left === undefined || right === undefined) return true;
-  return compatibilityLine(left) === compatibilityLine(right);
-}
-
-/** `1` of `1.2.3`, `0.2` of `0.2.3`, `0.0.3` of `0.0.3`; a pre-release goes with nothing else. */
-function compatibilityLine(version: string): string {
-  const [release = ""] = version.split("+", 1);
-  if (release.includes("-")) return release;
-  const numbers = release.split(".");
-  const significant = numbers.findIndex((number) => number !== "0");
-  return numbers.slice(0, significant < 0 ? numbers.length : significant + 1).join(".");
+  const isAnyVersion = left.version === undefined || right.version === undefined;
+  return isSameInterface && (isAnyVersion || areCompatible(left.version!, right.version!));
 }
 
 function checkTrigger(

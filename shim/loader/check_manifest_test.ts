@@ -218,6 +218,30 @@ const PROBLEMS: [name: string, text: string, expected: (string | RegExp)[]][] = 
       /^spin\.toml:11:65: .*"file" cannot be inherited; did you mean "files"\?$/,
     ],
   ],
+  [
+    "inheritance of a profile's dependency",
+    HEAD +
+    'dependencies_inherit_configuration = true\nprofile.p.dependencies = { "a:b" = { path = "x", inherit_configuration = false } }',
+    [/^spin\.toml:10:1: Component `a` specifies both /],
+  ],
+  [
+    "forms of dependencies",
+    HEAD +
+    "[component.a.dependencies]\n" +
+    '"a:b/c" = { path = "x", url = "http://x" }\n"d:e/f" = { path = "" }\n"g:h/i" = { package = "g:h" }\n' +
+    '"j:k/l" = 1\n"m:n@1" = "1"\n"o:p/q" = { url = "http://x", digest = "sha256:0" }\n' +
+    '"r:s/t" = { path = "x", inherit_configuration = "all" }\n"u:v/w" = { path = "x", colour = "red" }',
+    [
+      /^spin\.toml:11:1: .*write exactly one of .*; it has "path" and "url"$/,
+      /^spin\.toml:12:\d+: .*"path" is empty; name a \.wasm file$/,
+      /^spin\.toml:13:1: .*version = "1\.2\.3"/,
+      /^spin\.toml:14:1: .*dependency "j:k\/l" must be a version or a table, got /,
+      /^spin\.toml:15:1: .*invalid dependency name "m:n@1": expected "ns:pkg\[\/interface\]\[@version\]"/,
+      /^spin\.toml:16:31: .*invalid digest "sha256:0"/,
+      /^spin\.toml:17:\d+: .*"inherit_configuration" must be true, false or an array of strings, got /,
+      /^spin\.toml:18:\d+: .*unknown field `colour`/,
+    ],
+  ],
   ["allowed_http_hosts", HEAD + 'allowed_http_hosts = ["ftp://x", "x/y"]', [
     /^spin\.toml:10:23: component "a": `allowed_http_hosts` is malformed: "ftp:\/\/x" has the scheme "ftp"/,
     /^spin\.toml:10:34: .*has a path/,

@@ -88,3 +88,17 @@ export function isSemver(text: string): boolean {
     text,
   );
 }
+
+/** Whether either of two semantic versions may stand for the other, as Cargo and WIT see it. */
+export function areCompatible(left: string, right: string): boolean {
+  return compatibilityLine(left) === compatibilityLine(right);
+}
+
+/** `1` of `1.2.3`, `0.2` of `0.2.3`, `0.0.3` of `0.0.3`; a pre-release goes with nothing else. */
+function compatibilityLine(version: string): string {
+  const [release = ""] = version.split("+", 1);
+  if (release.includes("-")) return release;
+  const numbers = release.split(".");
+  const significant = numbers.findIndex((number) => number !== "0");
+  return numbers.slice(0, significant < 0 ? numbers.length : significant + 1).join(".");
+}

@@ -162,6 +162,77 @@ source = "debug.wasm"
   });
 });
 
+Deno.test("loadApp() lets a profile add and replace dependencies, which inherit as the component says", async () => {
+  await using app = await createTestApp({
+    "spin.toml": `spin_manifest_version = 2
+application.name = "a"
+[[trigger.http]]
+route = "/..."
+component = "hello"
+[component.hello]
+source = "hello.wasm"
+dependencies_inherit_configuration = true
+dependencies = { "a:b/c" = { path = "base.wasm" }, "d:e/f" = { path = "base.wasm" } }
+[component.hello.profile.debug.dependencies]
+"a:b/c" = { path = "debug.wasm", export = "x:y/z" }
+"g:h/i" = { component = "library" }
+[component.library]
+source = "library.wasm"
+[component.library.profile.debug]
+source = "debug.wasm"
+`,
+    "hello.wasm": "1",
+    "base.wasm": "2",
+    "debug.wasm": "3",
+    "library.wasm": "4",
+  });
+  const { app: locked } = await app.load({ profile: "debug", componentIds: ["hello"] });
+  const { dependencies } = locked.components[0]!;
+  assert.deepEqual(
+    Object.entries(dependencies!).map(([name, { source, ...rest }]) => [
+      name,
+      source.source!.split("/").at(-1),
+      rest,
+    ]),
+    [
+      ["a:b/c", "debug.wasm", { export: "x:y/z", inherit: "All" }],
+      ["d:e/f", "base.wasm", { export: null, inherit: "All" }],
+      ["g:h/i", "debug.wasm", { export: null, inherit: "All" }],
+    ],
+  );
+  assert.deepEqual(locked.components.map(({ id }) => id), ["hello"]);
+});
+
+Deno.test("loadApp() writes what a dependency inherits only if that is something", async () => {
+  await using app = await createTestApp({
+    "spin.toml": `spin_manifest_version = 2
+application.name = "a"
+[[trigger.http]]
+route = "/..."
+component = "hello"
+[component.hello]
+source = "hello.wasm"
+[component.hello.dependencies]
+"a:b/none" = { path = "hello.wasm" }
+"a:b/false" = { path = "hello.wasm", inherit_configuration = false }
+"a:b/empty" = { path = "hello.wasm", inherit_configuration = [] }
+"a:b/true" = { path = "hello.wasm", inherit_configuration = true }
+"a:b/some" = { path = "hello.wasm", inherit_configuration = ["variables", "files"] }
+`,
+    "hello.wasm": "1",
+  });
+  const { app: locked } = await app.load();
+  const inherits = Object.entries(locked.components[0]!.dependencies!)
+    .map(([name, { inherit }]) => [name, inherit]);
+  assert.deepEqual(Object.fromEntries(inherits), {
+    "a:b/none": undefined,
+    "a:b/false": undefined,
+    "a:b/empty": undefined,
+    "a:b/true": "All",
+    "a:b/some": { Some: ["variables", "files"] },
+  });
+});
+
 Deno.test("loadApp() converts version 1", async () => {
   await using app = await createTestApp({
     "spin.toml": `spin_version = "1"

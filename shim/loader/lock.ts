@@ -15,7 +15,7 @@ import type {
   LockedTrigger,
   LockedVariable,
 } from "./locked_app.ts";
-import type { ManifestBuild, ManifestSource } from "./manifest.ts";
+import type { InheritSetting, ManifestBuild, ManifestSource } from "./manifest.ts";
 import { attachTriggerDependencies } from "./lock_trigger_dependencies.ts";
 import type { NormalComponent, NormalDependency, NormalManifest } from "./normalize.ts";
 import { triggerConfig } from "./trigger_config.ts";
@@ -150,10 +150,13 @@ function lockDependency(dependency: NormalDependency, contents: AppContents): Lo
   return {
     source: lockSource(dependency.source, contents),
     export: dependency.export,
-    ...(inherit === undefined
-      ? {}
-      : { inherit: inherit === "All" ? inherit : { Some: [...inherit.Some] } }),
+    ...lockInheritance(inherit),
   };
+}
+
+function lockInheritance(inherit: InheritSetting): Pick<LockedDependency, "inherit"> {
+  if (inherit === undefined || inherit === "All") return inherit ? { inherit } : {};
+  return inherit.Some.length === 0 ? {} : { inherit: { Some: [...inherit.Some] } };
 }
 
 function lockTriggerDependencies(

@@ -53,7 +53,7 @@ export type FileMount =
   | { readonly kind: "pattern"; readonly pattern: string }
   | { readonly kind: "placement"; readonly source: string; readonly destination: string };
 
-/** What a dependency gets of its parent's permissions; undefined: nothing. */
+/** What a dependency gets of its parent's permissions; undefined: nothing is said, and nothing given. */
 export type InheritSetting = "All" | { readonly Some: readonly string[] } | undefined;
 
 /** A dependency of a component or of a trigger. */

@@ -7,7 +7,13 @@
 import { convertAllowedHttpHost, DATABASE_HOSTS } from "./allowed_http_hosts.ts";
 import { checkVariableName } from "./variables_template.ts";
 import { checkLowerSnakeId } from "./identifiers.ts";
-import type { FileMount, ManifestBuild, ManifestComponent, ManifestProfile } from "./manifest.ts";
+import type {
+  FileMount,
+  ManifestBuild,
+  ManifestComponent,
+  ManifestDependency,
+  ManifestProfile,
+} from "./manifest.ts";
 import { Fields } from "./manifest_fields.ts";
 import { readDependencies, readSource } from "./manifest_source.ts";
 import { describeType, isTable } from "./toml_document.ts";
@@ -30,22 +36,25 @@ export function readComponent(fields: Fields): ManifestComponent {
   const inheritAll = fields.boolean("dependencies_inherit_configuration") ?? false;
   fields.array("targets", "an array");
   fields.table("tool");
-  const profiles = new Map(
-    fields.tables("profile", (name) => `${fields.owner}, profile ${JSON.stringify(name)}`)
-      .map(([name, profile]) => [name, readProfile(profile)]),
-  );
+  const profiles = fields
+    .tables("profile", (name) => `${fields.owner}, profile ${JSON.stringify(name)}`)
+    .map(([name, profile]): [string, ManifestProfile] => [name, readProfile(profile)]);
   fields.close();
-  checkInheritance(fields, { inheritAll, dependencies });
+  const all = [dependencies, ...profiles.map(([, profile]) => profile.dependencies)];
+  checkInheritance(fields, { inheritAll, dependencies: all.flat() });
   return {
     ...common,
     source,
     variables,
     variablesPath: fields.at("variables"),
     allowedOutboundHosts: [...common.allowedOutboundHosts, ...http],
-    dependencies: inheritAll
-      ? dependencies.map((dependency) => ({ ...dependency, inherit: "All" as const }))
-      : dependencies,
-    profiles,
+    dependencies: withInheritance(dependencies, inheritAll),
+    profiles: new Map(
+      profiles.map(([name, profile]) => [name, {
+        ...profile,
+        dependencies: withInheritance(profile.dependencies, inheritAll),
+      }]),
+    ),
   };
 }
 
@@ -202,6 +211,16 @@ function readProfile(fields: Fields): ManifestProfile {
   build?.close();
   fields.close();
   return { source, environment, dependencies, buildCommand, path: fields.path };
+}
+
+/** The flag of the component holds for the dependencies of its profiles too. */
+function withInheritance(
+  dependencies: readonly ManifestDependency[],
+  inheritAll: boolean,
+): readonly ManifestDependency[] {
+  return inheritAll
+    ? dependencies.map((dependency) => ({ ...dependency, inherit: "All" as const }))
+    : dependencies;
 }
 
 function checkInheritance(

@@ -213,7 +213,8 @@ const INHERITABLE = [
 
 function readInherit(fields: Fields): InheritSetting {
   const value = fields.raw("inherit_configuration");
-  if (value === undefined || value === false) return undefined;
+  if (value === undefined) return undefined;
+  if (value === false) return { Some: [] };
   if (value === true) return "All";
   if (!Array.isArray(value)) {
     fields.problem(

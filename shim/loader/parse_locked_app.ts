@@ -100,11 +100,30 @@ function findComponentProblems(component: Json, index: number): string[] {
       problems.push(`${owner}: the values of "${key}" must be strings`);
     }
   }
+  for (const [name, dependency] of Object.entries(objectOrNone(component.dependencies))) {
+    const problem = findDependencyProblem(dependency);
+    if (problem) problems.push(`${owner}, dependency ${JSON.stringify(name)}: ${problem}`);
+  }
   const { files } = component;
   const areFiles = files === undefined ||
     isArrayOf(files, (file) => isContent(file) && isString(file.path));
   if (!areFiles) problems.push(`${owner}: "files" must have content and a "path" each`);
   return problems;
+}
+
+function findDependencyProblem(dependency: Json): string | undefined {
+  if (!isObject(dependency) || !isContent(dependency.source)) {
+    return 'it must have a "source" with "source", "inline" or "digest"';
+  }
+  const { export: exported = null, inherit } = dependency;
+  if (exported !== null && !isString(exported)) return '"export" must be a string or null';
+  const isInherit = inherit === undefined || inherit === "All" ||
+    (isObject(inherit) && isArrayOf(inherit.Some, isString));
+  return isInherit ? undefined : '"inherit" must be "All" or { "Some": ["…"] }';
+}
+
+function objectOrNone(value: Json | undefined): JsonObject {
+  return isObject(value) ? value : {};
 }
 
 /** Drops optional requirements: the app runs without them. */

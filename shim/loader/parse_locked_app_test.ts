@@ -69,6 +69,21 @@ const REFUSED: [changes: Record<string, unknown>, message: RegExp][] = [
   ],
   [{ components: [{ ...APP.components[0], files: [{ path: "/" }] }] }, /"files" must have content/],
   [{ triggers: [{ id: "x" }] }, /trigger 1 must have "id"/],
+  [
+    {
+      components: [{
+        ...APP.components[0],
+        dependencies: {
+          a: {},
+          b: { source: { inline: "" }, export: 1 },
+          c: { source: { inline: "" }, inherit: ["files"] },
+          d: { source: { inline: "" }, inherit: { Some: ["files"] } },
+          e: { source: { inline: "" }, export: null, inherit: "All" },
+        },
+      }],
+    },
+    /: component "a", dependency "a": it must have a "source" .*; component "a", dependency "b": "export" must be .*; component "a", dependency "c": "inherit" must be "All" or [^;]*$/,
+  ],
 ];
 
 Deno.test("parseLockedApp() refuses what it cannot run", () => {

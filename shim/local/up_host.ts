@@ -4,9 +4,9 @@
  * @module
  */
 
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { errorText, TerminalError, UsageError } from "../../lib/errors.ts";
-import type { HostOptions } from "../host/host_options.ts";
+import { DEFAULT_REUSE, type HostOptions } from "../host/host_options.ts";
 import { type InitialData, parseKeyValueFlag, parseSqliteFlag } from "../host/initial_data.ts";
 import { parseDotenv } from "../imports/variable_providers.ts";
 import {
@@ -198,6 +198,7 @@ export function hostOptionsFor(
 ): HostOptions {
   const { listen, tls } = inputs;
   const memory = runtimeConfig.maxInstanceMemory;
+  const recordCalls = values["record-calls"];
   return {
     listen,
     findFreePort: values["find-free-port"],
@@ -208,14 +209,26 @@ export function hostOptionsFor(
     dotenv: inputs.dotenv,
     follow: values.quiet ? "none" : values.follow.length > 0 ? values.follow : "all",
     truncateLogs: values["truncate-logs"],
+    ...(recordCalls === undefined ? {} : { recordCalls: resolve(recordCalls) }),
     allowTransientWrite: values["allow-transient-write"],
     cacheDir,
     ...(values.workers === undefined ? {} : { workers: values.workers }),
     ...(memory === undefined ? {} : { maxInstanceMemory: memory }),
     instances: values.instances ?? "auto",
+    reuse: reuseLimits(values),
     cpuLimitMs: values["cpu-limit"] ?? DEFAULT_CPU_LIMIT_MS,
     graceMs: values["grace-period"] ?? DEFAULT_GRACE_MS,
     // Only for the developer in front of the screen: nobody else may see what went wrong inside.
     explainErrors: isTerminal && /^127\.|^::1$/.test(listen.hostname),
+  };
+}
+
+function reuseLimits(values: UpValues): NonNullable<HostOptions["reuse"]> {
+  return {
+    maxCalls: values["max-instance-reuse-count"] ?? DEFAULT_REUSE.maxCalls,
+    maxConcurrentCalls: values["max-instance-concurrent-reuse-count"] ??
+      DEFAULT_REUSE.maxConcurrentCalls,
+    idleMs: values["idle-instance-timeout"] ?? DEFAULT_REUSE.idleMs,
+    callTimeoutMs: values["request-timeout"] ?? DEFAULT_REUSE.callTimeoutMs,
   };
 }

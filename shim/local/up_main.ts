@@ -83,7 +83,10 @@ async function serve(
     ...(parsedConfig === undefined ? {} : { parsed: parsedConfig }),
   });
   for (const line of summary) report(line);
-  await applyInitialData(inputs.initialData, runtimeConfig);
+  await applyInitialData(inputs.initialData, {
+    config: runtimeConfig,
+    environment: (name) => Deno.env.get(name),
+  });
   const options = hostOptionsFor({ values, inputs }, {
     runtimeConfig,
     cacheDir: resolve(cwd, cacheDir),

@@ -193,6 +193,13 @@ const OUTPUT = {
     group: "Output",
   },
   "truncate-logs": { kind: "boolean", help: "Empty the log files first", group: "Output" },
+  "record-calls": {
+    kind: "value",
+    value: "FILE",
+    env: "SPINKUBE_RECORD_CALLS",
+    help: "Write to a file which functions of the host the components call, once each",
+    group: "Output",
+  },
 } as const;
 
 const LIMITS = {
@@ -227,6 +234,37 @@ const LIMITS = {
     parse: parseDuration,
     group: "Limits",
   },
+  "max-instance-reuse-count": {
+    kind: "value",
+    value: "RANGE",
+    default: "128",
+    help: "Requests one instance of a WASI 0.3 component serves: N, or A..B, at random below B",
+    parse: (text: string) => parseRange(text, parseCount),
+    group: "Limits",
+  },
+  "max-instance-concurrent-reuse-count": {
+    kind: "value",
+    value: "RANGE",
+    default: "16",
+    help: "Requests one such instance serves at once",
+    parse: (text: string) => parseRange(text, parseCount),
+    group: "Limits",
+  },
+  "request-timeout": {
+    kind: "value",
+    value: "RANGE",
+    help: "Time one request to such a component may take",
+    parse: (text: string) => parseRange(text, parseDuration),
+    group: "Limits",
+  },
+  "idle-instance-timeout": {
+    kind: "value",
+    value: "RANGE",
+    default: "1s",
+    help: "Time such an instance is kept without requests",
+    parse: (text: string) => parseRange(text, parseDuration),
+    group: "Limits",
+  },
   "grace-period": {
     kind: "value",
     value: "TIME",
@@ -253,38 +291,9 @@ const IGNORED = {
     parse: parseHttp1Buffer,
     hidden: true,
   },
-  "max-instance-reuse-count": {
-    kind: "value",
-    value: "RANGE",
-    help: "Requests one instance serves",
-    parse: (text: string) => parseRange(text, parseCount),
-    hidden: true,
-  },
-  "max-instance-concurrent-reuse-count": {
-    kind: "value",
-    value: "RANGE",
-    help: "Requests one instance serves at once",
-    parse: (text: string) => parseRange(text, parseCount),
-    hidden: true,
-  },
-  "request-timeout": {
-    kind: "value",
-    value: "RANGE",
-    help: "Time one request may take",
-    parse: (text: string) => parseRange(text, parseDuration),
-    hidden: true,
-  },
-  "idle-instance-timeout": {
-    kind: "value",
-    value: "RANGE",
-    help: "Time an idle instance is kept",
-    parse: (text: string) => parseRange(text, parseDuration),
-    hidden: true,
-  },
 } as const;
 
 const WASMTIME = "belongs to Wasmtime, which is not used here";
-const WASI_03 = "is for WASI 0.3 components, which this version does not run";
 
 /** Why an option of {@link UP} that is accepted has no effect. */
 export const IGNORED_OPTIONS: Readonly<Record<keyof typeof IGNORED, string>> = {
@@ -295,10 +304,6 @@ export const IGNORED_OPTIONS: Readonly<Record<keyof typeof IGNORED, string>> = {
   "debug-info": WASMTIME,
   "experimental-wasi-otel": "offers an interface that this version does not have",
   "http1-max-buf-size": "has no counterpart: Deno's HTTP server sizes its buffers itself",
-  "max-instance-reuse-count": WASI_03,
-  "max-instance-concurrent-reuse-count": WASI_03,
-  "request-timeout": WASI_03,
-  "idle-instance-timeout": WASI_03,
 };
 
 /** The command `up`. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parse } from "@bytecodealliance/jco";
-import { manifest, samplePath, sampleWasm, writeManifest } from "../support/fixtures.ts";
+import { manifest, sampleWasm, writeManifest } from "../support/fixtures.ts";
 import { type Outcome, TestSuite } from "../support/test_suite.ts";
 
 const suite = new TestSuite();
@@ -76,7 +76,8 @@ const SOURCE_CASES: readonly SourceCase[] = [
   {
     title: "a WASI command",
     bytes: () => Deno.readFileSync(sampleWasm("wagi")),
-    message: /"main".*WASI command \(it exports `_start`\)/,
+    message:
+      /"main": Expected component to export one of .*it is a command \(it exports wasi:cli\/run\)/,
   },
   {
     title: "a bare module",
@@ -223,7 +224,6 @@ Deno.test("up says so if there is no app", async (t) => {
     ["a directory without a manifest", empty],
     ["a path that does not exist", `${empty}/nowhere/spin.toml`],
     ["a directory that is called spin.toml", unreadable],
-    ["a WASI command by itself", sampleWasm("wagi")],
   ];
   for (const [title, from] of cases) {
     await t.step(title, async () => {
@@ -234,10 +234,10 @@ Deno.test("up says so if there is no app", async (t) => {
   }
 });
 
-Deno.test("up refuses the WAGI sample and says why", async () => {
-  const outcome = await suite.refuse({ from: samplePath("wagi") });
+Deno.test("up refuses a WASI command without an executor and says why", async () => {
+  const outcome = await suite.refuse({ from: sampleWasm("wagi") });
   assertReadable(outcome);
-  assert.match(outcome.stderr, /wagi/i);
+  assert.match(outcome.stderr, /it is a command .*executor = \{ type = "wagi" \}/);
 });
 
 Deno.test("up refuses wrong options with exit code 2", async () => {

@@ -7,11 +7,24 @@
 import { fileURLToPath } from "node:url";
 
 /** Names of the sample apps. */
-export type SampleApp = "torture" | "tiny-js" | "script-js" | "rust-api" | "go-hello" | "wagi";
+export type SampleApp =
+  | "torture"
+  | "tiny-js"
+  | "script-js"
+  | "rust-api"
+  | "rust-async"
+  | "go-hello"
+  | "wagi";
 
 /** The path of a file of a sample app. */
 export function samplePath(app: SampleApp, file = "spin.toml"): string {
   return fileURLToPath(new URL(`../fixtures/apps/${app}/${file}`, import.meta.url));
+}
+
+/** The sample app that a path belongs to, if any. */
+export function sampleOf(path: string): string | undefined {
+  const samples = fileURLToPath(new URL("../fixtures/apps/", import.meta.url));
+  return path.startsWith(samples) ? path.slice(samples.length).split("/", 1)[0] : undefined;
 }
 
 /** The built Wasm of a sample app. */

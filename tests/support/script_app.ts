@@ -6,7 +6,9 @@
  */
 
 import assert from "node:assert/strict";
-import { samplePath } from "./fixtures.ts";
+import { Buffer } from "node:buffer";
+import { samplePath, sampleWasm } from "./fixtures.ts";
+import { recordCalls } from "./recorded_calls.ts";
 import type { RunningApp } from "./running_app.ts";
 import type { TestSuite, UpOptions } from "./test_suite.ts";
 
@@ -22,12 +24,40 @@ export interface ScriptCase {
   readonly throwsMatching?: RegExp;
 }
 
-/** Starts the guest. The caller disposes it, or closes the suite. */
+/**
+ * Starts the guest. The caller disposes it, or closes the suite.
+ * @param options.versions Imports that the guest is given under another version of the same length:
+ * its tools merge versions that are compatible, so it cannot import both.
+ */
 export function startScriptApp(
   suite: TestSuite,
-  options: Omit<UpOptions, "from"> = {},
+  { versions, ...options }: Omit<UpOptions, "from"> & {
+    versions?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<RunningApp> {
-  return suite.start({ from: samplePath("script-js"), ...options });
+  if (!versions) return suite.start({ from: samplePath("script-js"), ...options });
+  const directory = suite.directory();
+  Deno.mkdirSync(`${directory}/dist`);
+  Deno.mkdirSync(`${directory}/files`);
+  Deno.copyFileSync(samplePath("script-js"), `${directory}/spin.toml`);
+  const wasm = renameImports(Deno.readFileSync(sampleWasm("script-js")), versions);
+  Deno.writeFileSync(`${directory}/dist/script-js.wasm`, wasm);
+  const env = { ...recordCalls(samplePath("script-js")), ...options.env };
+  return suite.start({ from: `${directory}/spin.toml`, ...options, env });
+}
+
+function renameImports(
+  wasm: Uint8Array,
+  versions: Readonly<Record<string, string>>,
+): Uint8Array {
+  // Every byte is one character, so that positions stay.
+  let binary = Buffer.from(wasm).toString("latin1");
+  for (const [from, to] of Object.entries(versions)) {
+    assert.equal(from.length, to.length);
+    assert.ok(binary.includes(from), `${from} is not in the guest`);
+    binary = binary.replaceAll(from, to);
+  }
+  return new Uint8Array(Buffer.from(binary, "latin1"));
 }
 
 /** Runs a script in the guest. @returns Status and answer, which is JSON. */

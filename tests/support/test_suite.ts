@@ -6,6 +6,7 @@
 
 import { DENO_FLAGS } from "../../lib/self_command.ts";
 import { PROGRAM_PATH } from "./fixtures.ts";
+import { recordCalls } from "./recorded_calls.ts";
 import { RunningApp } from "./running_app.ts";
 
 /** What to run. */
@@ -118,7 +119,12 @@ export class TestSuite {
       ...options.args ?? [],
     ];
     // A program that is killed cannot remove its temporary files; the suite does.
-    const env = { NO_COLOR: "1", TMPDIR: this.directory(), ...options.env };
+    const env = {
+      NO_COLOR: "1",
+      TMPDIR: this.directory(),
+      ...recordCalls(options.from),
+      ...options.env,
+    };
     if (options.shell === undefined) return { program: command[0]!, args: command.slice(1), env };
     return {
       program: "sh",

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readExternDescription, readExternName, SORT } from "./component_types.ts";
 import { readSections, WasmReader } from "./reader.ts";
 
 /** Section ids of components that matter here. */
@@ -28,51 +29,16 @@ export function readComponent(bytes: Uint8Array): ComponentInterface {
     if (section.id === IMPORT_SECTION) {
       for (let count = reader.u32(); count > 0; count--) {
         imports.push(readExternName(reader));
-        skipExternDescription(reader);
+        readExternDescription(reader);
       }
     } else if (section.id === EXPORT_SECTION) {
       for (let count = reader.u32(); count > 0; count--) {
         exports.push(readExternName(reader));
-        skipSort(reader);
+        if (reader.byte() === SORT.core) reader.skip(1); // core sorts have a second byte
         reader.skipLeb();
-        if (reader.byte() === 1) skipExternDescription(reader);
+        if (reader.byte() === 1) readExternDescription(reader);
       }
     }
   }
   return { imports, exports };
-}
-
-function readExternName(reader: WasmReader): string {
-  const form = reader.byte();
-  const name = reader.name();
-  if (form === 2) reader.name(); // version suffix of a canonicalised name
-  return name;
-}
-
-function skipSort(reader: WasmReader): void {
-  if (reader.byte() === 0) reader.skip(1); // core sorts have a second byte
-}
-
-function skipExternDescription(reader: WasmReader): void {
-  const kind = reader.byte();
-  switch (kind) {
-    case 0x00: // core module: 0x11, type index
-      reader.skip(1);
-      reader.skipLeb();
-      break;
-    case 0x02: // value: equal to an index, or of a type
-      reader.skip(1);
-      reader.skipLeb();
-      break;
-    case 0x03: // type: equal to an index, or a new resource
-      if (reader.byte() === 0) reader.skipLeb();
-      break;
-    case 0x01: // function
-    case 0x04: // component
-    case 0x05: // instance
-      reader.skipLeb();
-      break;
-    default:
-      throw new RangeError(`Unknown kind ${kind} of component import or export`);
-  }
 }
