@@ -13,6 +13,7 @@ export type SampleApp =
   | "script-js"
   | "rust-api"
   | "rust-async"
+  | "rust-snapshots"
   | "go-hello"
   | "wagi";
 

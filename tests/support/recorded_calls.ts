@@ -13,6 +13,8 @@ const DIRECTORY = "SPINKUBE_TEST_CALLS";
 const LANGUAGES: Readonly<Record<string, string>> = {
   "go-hello": "Go",
   "rust-api": "Rust",
+  "rust-async": "Rust",
+  "rust-snapshots": "Rust",
   "script-js": "JavaScript",
   "tiny-js": "JavaScript",
   "torture": "C",
