@@ -42,6 +42,7 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "@bytecodealliance/jco": ["shim/engine", "deploy/image", "deploy/samples"],
   "@bytecodealliance/jco-transpile": ["shim/engine", "deploy/image"],
   "aws4fetch": ["shim/imports"],
+  "croner": ["shim/host/triggers"],
   "hono": ["shim/host", "controllers/webhooks"],
   "mqtt": ["shim/imports"],
   "mysql2": ["shim/imports"],

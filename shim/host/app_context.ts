@@ -51,6 +51,8 @@ export interface AppContext {
    * @param wanted Those it imports, with their versions; others may be left out.
    */
   componentImports(id: string, wanted: readonly string[]): Promise<ImportObject>;
+  /** Renders a template over the app's variables. @throws {Error} by rejection. */
+  render(template: string): Promise<string>;
   /** Writes what is left of the logs, and closes stores and files. Call it after the last request. */
   close(): Promise<void>;
 }
@@ -108,6 +110,7 @@ export function createAppContext(
       const offered = await interfaces.offer(component(id), wanted);
       return (await recorder)?.watch(offered, { component: id, wanted }) ?? offered;
     },
+    render: (template) => variables.render(template),
     async close() {
       await logs.close(FLUSH_MS);
       stores.close();

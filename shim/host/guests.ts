@@ -68,6 +68,8 @@ export interface Guests {
    * @throws {TerminalError} if it does not export `wasi:cli/run`.
    */
   command(id: string): Command;
+  /** Renders a template over the app's variables. @throws {Error} by rejection. */
+  render(template: string): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -151,6 +153,7 @@ export async function loadGuests(
         }`,
       );
     },
+    render: (template) => context.render(template),
     all: [...guests.values()],
     close,
   };

@@ -54,6 +54,8 @@ export interface HostOptions {
   readonly graceMs: number;
   /** Show the cause of a failed request in the response. Never set in production. */
   readonly explainErrors: boolean;
+  /** Arguments of the app's commands, after their own names. */
+  readonly commandArguments?: readonly string[];
   /** File to which the host functions that components call are written; see `call_recorder.ts`. */
   readonly recordCalls?: string;
 }

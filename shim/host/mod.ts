@@ -13,9 +13,10 @@ import type { IsolateInit } from "./guests.ts";
 import type { HostOptions } from "./host_options.ts";
 import { findPort, HttpListener, type ListenOptions } from "./http_listener.ts";
 import { httpRoutes } from "./http_triggers.ts";
-import { createIsolate } from "./isolate.ts";
+import { createIsolate, type Isolate } from "./isolate.ts";
 import { prepareComponents, TemporaryDirectory } from "./prepare_components.ts";
 import { writeReport } from "./report.ts";
+import type { RunningTrigger } from "./trigger.ts";
 import type { WorkerInit } from "./worker_main.ts";
 import type { Workers } from "./workers.ts";
 import { Router } from "./router.ts";
@@ -26,22 +27,26 @@ export type { HostOptions } from "./host_options.ts";
 const GUEST_SHARE = 0.7;
 
 /**
- * Serves `app` until `signal` fires; then stops accepting, lets the requests in flight end within
- * `options.graceMs`, and returns.
+ * Serves `app` until `signal` fires; then takes no more requests and messages, lets those in work end
+ * within `options.graceMs`, and returns. An app of commands alone ends with them.
  *
- * @throws {TerminalError} if the app cannot be served; nothing is served then.
+ * @returns The exit code: 0 after the signal, else that of the commands.
+ * @throws {TerminalError} if the app cannot be served, or when going on is useless.
  */
 export async function runHost(
   app: LockedApp,
   options: HostOptions,
   signal: AbortSignal,
-): Promise<void> {
-  checkTriggers(app);
+): Promise<number> {
+  await checkTriggers(app);
   checkApp(app, { options, environment: readEnvironment });
   await using temporary = new TemporaryDirectory();
   const components = await prepareComponents(app, { options, temporary });
-  const port = findPort({ ...options.listen, findFreePort: options.findFreePort });
-  const workerCount = options.workers ?? cpuLimit(navigator.hardwareConcurrency, readTextFile);
+  const hasHttp = app.triggers.some(({ trigger_type: type }) => type === "http");
+  const port = hasHttp ? findPort({ ...options.listen, findFreePort: options.findFreePort }) : 0;
+  const workerCount = !hasHttp
+    ? 1
+    : options.workers ?? cpuLimit(navigator.hardwareConcurrency, readTextFile);
   const baseUrl = formatBaseUrl(options, port);
   const isolateInit: IsolateInit = {
     app,
@@ -55,23 +60,40 @@ export async function runHost(
     report: writeReport,
   });
   try {
-    if (signal.aborted) return;
-    await serve({ isolateInit, handler: isolate.handler, port, workerCount, baseUrl }, signal);
+    if (signal.aborted) return 0;
+    const server = { isolateInit, isolate, port, workerCount, baseUrl };
+    return await serve(server, { signal, hasHttp });
   } finally {
     await isolate.close();
   }
 }
 
+interface Server {
+  readonly isolateInit: IsolateInit;
+  readonly isolate: Isolate;
+  readonly port: number;
+  readonly workerCount: number;
+  readonly baseUrl: string;
+}
+
 async function serve(
-  server: {
-    isolateInit: IsolateInit;
-    handler: Awaited<ReturnType<typeof createIsolate>>["handler"];
-    port: number;
-    workerCount: number;
-    baseUrl: string;
-  },
-  signal: AbortSignal,
-): Promise<void> {
+  server: Server,
+  { signal, hasHttp }: { signal: AbortSignal; hasHttp: boolean },
+): Promise<number> {
+  const { options, app } = server.isolateInit;
+  const http = hasHttp ? await serveHttp(server) : undefined;
+  const running: RunningTrigger[] = [];
+  try {
+    if (app.triggers.some(({ trigger_type: type }) => type !== "http")) {
+      running.push(...await startOthers(server));
+    }
+    return await firstEnd(running, { signal, hasHttp });
+  } finally {
+    await Promise.all([http?.stop(), ...running.map((trigger) => trigger.stop(options.graceMs))]);
+  }
+}
+
+async function serveHttp(server: Server): Promise<{ stop(): Promise<void> }> {
   const { options, app } = server.isolateInit;
   const listen: ListenOptions = {
     hostname: options.listen.hostname,
@@ -80,18 +102,52 @@ async function serve(
     ...(options.tls ? { tls: options.tls } : {}),
   };
   const report = (line: string): void => writeReport([line]);
-  const listener = new HttpListener(listen, { handler: server.handler, report });
+  const listener = new HttpListener(listen, { handler: server.isolate.handler, report });
   const workers = await startWorkers({ isolate: server.isolateInit, listen }, {
     count: server.workerCount - 1,
     report,
   });
   reportDuplicates(app);
   announce(app, { baseUrl: server.baseUrl, format: options.announce });
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
+  return {
+    async stop() {
+      await Promise.all([listener.stop(options.graceMs), workers?.stop(options.graceMs)]);
+    },
+  };
+}
+
+/** The code for other triggers is loaded for apps that have some. */
+async function startOthers({ isolate, isolateInit }: Server): Promise<RunningTrigger[]> {
+  const { app, options } = isolateInit;
+  const { startTriggers } = await import("./triggers/triggers.ts");
+  return await startTriggers(app, {
+    guests: isolate.guests,
+    options,
+    render: isolate.guests.render,
+    report: writeReport,
+    announce: (lines) => {
+      if (options.announce === "plain") console.log(["", ...lines].join("\n"));
+    },
   });
-  await Promise.all([listener.stop(options.graceMs), workers?.stop(options.graceMs)]);
+}
+
+/** The exit code, when the signal fires, or when everything that ends by itself has ended. */
+async function firstEnd(
+  running: readonly RunningTrigger[],
+  { signal, hasHttp }: { signal: AbortSignal; hasHttp: boolean },
+): Promise<number> {
+  const stopped = new Promise<number>((resolve) => {
+    if (signal.aborted) resolve(0);
+    else signal.addEventListener("abort", () => resolve(0), { once: true });
+  });
+  const all = Promise.all(running.map(({ ended }) => ended));
+  // Beside an HTTP server, commands may end without it; failures end everything.
+  const over = all.then((codes) =>
+    hasHttp || codes.length === 0
+      ? new Promise<number>(() => {})
+      : codes.find((code) => code !== 0) ?? 0
+  );
+  return await Promise.race([stopped, over]);
 }
 
 /** With one CPU there are none, and the code for them is not loaded. */
@@ -106,17 +162,11 @@ async function startWorkers(
   return workers;
 }
 
-function checkTriggers(app: LockedApp): void {
+async function checkTriggers(app: LockedApp): Promise<void> {
   if (app.triggers.length === 0) throw new TerminalError("NoTriggers", "No triggers in app");
-  const others = new Set(
-    app.triggers.map((trigger) => trigger.trigger_type).filter((type) => type !== "http"),
-  );
-  if (others.size > 0) {
-    throw new TerminalError(
-      "UnknownTrigger",
-      `The app has triggers of type ${[...others].map((type) => `'${type}'`).join(", ")}; this ` +
-        "version serves 'http' only. Select the HTTP components with --component-id.",
-    );
+  if (app.triggers.some(({ trigger_type: type }) => type !== "http")) {
+    const { checkTriggerTypes } = await import("./triggers/triggers.ts");
+    checkTriggerTypes(app);
   }
   const withMiddleware = app.components.filter((component) =>
     component.host_requirements?.middleware === "required"

@@ -12,7 +12,6 @@ import { prepare } from "../engine/preparer.ts";
 import type { LockedApp, LockedComponent } from "../loader/locked_app.ts";
 import type { IsolateComponent } from "./guests.ts";
 import type { HostOptions } from "./host_options.ts";
-import { httpRoutes } from "./http_triggers.ts";
 import { writeReport } from "./report.ts";
 
 /** Only components that a trigger uses are prepared. */
@@ -20,7 +19,7 @@ export async function prepareComponents(
   app: LockedApp,
   { options, temporary }: { options: HostOptions; temporary: TemporaryDirectory },
 ): Promise<IsolateComponent[]> {
-  const used = new Set(httpRoutes(app).map((route) => route.component));
+  const used = new Set(app.triggers.map(({ trigger_config: { component } }) => component));
   const prepared: IsolateComponent[] = [];
   for (const component of app.components) {
     if (!used.has(component.id)) continue;

@@ -141,6 +141,25 @@ export class MqttSocket {
     }
   }
 
+  /**
+   * Subscribes to a topic.
+   * @param options.onMessage A message is confirmed, and the next one taken, when this resolves.
+   * @throws {Error} by rejection, if the broker refuses.
+   */
+  async subscribe(options: {
+    topic: string;
+    qos: MqttQos;
+    onMessage: (topic: string, payload: Uint8Array) => Promise<void>;
+  }): Promise<void> {
+    this.#client.handleMessage = (packet, done) => {
+      const payload = typeof packet.payload === "string"
+        ? new TextEncoder().encode(packet.payload)
+        : new Uint8Array(packet.payload);
+      options.onMessage(packet.topic, payload).then(() => done(), done);
+    };
+    await this.#client.subscribeAsync(options.topic, { qos: options.qos });
+  }
+
   /** Says goodbye and closes the connection. Further calls have no effect. */
   close(): void {
     if (!this.#isOpen) return;

@@ -64,12 +64,19 @@ interface PendingReply {
   readonly reject: (error: unknown) => void;
 }
 
+/** Gets what comes over a connection that only listens. */
+export interface RedisListener {
+  onReply(reply: RespValue): void;
+  onClosed(error: Error): void;
+}
+
 /** A connection that is logged in. Whoever has it closes it. */
 export class RedisSocket {
   readonly #socket: Socket;
   readonly #decoder: RespDecoder;
   readonly #pending: PendingReply[] = [];
   #onClosed: (() => void) | undefined;
+  #listener: RedisListener | undefined;
   #failure: Error | undefined;
 
   /** @param socket Connected. */
@@ -124,6 +131,16 @@ export class RedisSocket {
     }
   }
 
+  /**
+   * Sends a command whose replies never end, as `SUBSCRIBE` is. Nothing else can be sent after it.
+   * All replies go to `listener`, and the reason when the connection ends.
+   */
+  listen(command: readonly RespArgument[], listener: RedisListener): void {
+    if (this.#failure) return listener.onClosed(this.#failure);
+    this.#listener = listener;
+    this.#socket.write(encodeCommand(command));
+  }
+
   /** Closes the connection; replies that are awaited are rejected. Further calls have no effect. */
   close(): void {
     this.#fail(new Error("the connection was closed"));
@@ -139,6 +156,7 @@ export class RedisSocket {
   }
 
   #onReply(reply: RespValue): void {
+    if (this.#listener) return this.#listener.onReply(reply);
     const pending = this.#pending.shift();
     // After an answer to no question it is unknown to which one the next answer belongs.
     if (pending) pending.resolve(reply);
@@ -151,5 +169,6 @@ export class RedisSocket {
     this.#socket.destroy();
     for (const { reject } of this.#pending.splice(0)) reject(error);
     this.#onClosed?.();
+    this.#listener?.onClosed(error);
   }
 }

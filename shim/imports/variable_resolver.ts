@@ -45,6 +45,11 @@ export interface VariableResolver {
   component(id: string): VariableSource;
   /** The value of an app variable. @throws {VariableError} synchronously or by rejection. */
   resolve(name: string): MaybePromise<string>;
+  /**
+   * A template with the values of app variables.
+   * @throws {VariableError} by rejection, or a {@link SyntaxError} if it is none.
+   */
+  render(template: string): Promise<string>;
 }
 
 /** A source of values. */
@@ -88,6 +93,7 @@ export function createVariableResolver(options: VariableResolverOptions): Variab
 
   return {
     resolve,
+    render: async (template) => await renderTemplate(parseTemplate(template), resolve),
     checkRequired() {
       const missing = Object.keys(declared).filter((name) => !mayResolve(name));
       if (missing.length === 0) return;

@@ -11,6 +11,7 @@ import { areCompatible, checkKebabId, checkLabel, parseDependencyPackage } from 
 import type { ManifestReport } from "./manifest_report.ts";
 import type { NormalComponent, NormalManifest, NormalTrigger } from "./normalize.ts";
 import type { KeyPath } from "./toml_positions.ts";
+import { validateOtherTrigger } from "./other_triggers.ts";
 import { triggerConfig } from "./trigger_config.ts";
 import {
   parseTemplate,
@@ -186,8 +187,11 @@ function checkTrigger(
     const hint = suggest(id, manifest.components.keys());
     report.add(path, `${owner}: component ${JSON.stringify(id)} does not exist; ${hint}`);
   }
-  if (trigger.type !== "http") return;
-  for (const { path, message } of validateHttpTrigger(triggerConfig(trigger), trigger.id)) {
+  const config = triggerConfig(trigger);
+  const problems = trigger.type === "http"
+    ? validateHttpTrigger(config, trigger.id)
+    : validateOtherTrigger(config, trigger.type);
+  for (const { path, message } of problems) {
     report.add([...trigger.path, ...path], `${owner}: ${message}`);
   }
 }

@@ -25,10 +25,14 @@ import { IGNORED_OPTIONS, UP, type UpValues } from "./up_options.ts";
 
 /**
  * Runs `up` with the arguments that follow it, until the process is told to stop.
- * @returns The exit code: 0, or 130 after Ctrl-C.
+ * @returns The exit code: 0, 130 after Ctrl-C, or that of the app's commands.
  */
 export async function runUp(args: readonly string[]): Promise<number> {
-  const parsed = parseCommandLine(UP, args, { environment: (name) => Deno.env.get(name) });
+  const end = args.includes("--") ? args.indexOf("--") : args.length;
+  const commandArguments = args.slice(end + 1);
+  const parsed = parseCommandLine(UP, args.slice(0, end), {
+    environment: (name) => Deno.env.get(name),
+  });
   if (parsed.kind === "help") {
     console.log(formatHelp(UP));
     return 0;
@@ -41,7 +45,8 @@ export async function runUp(args: readonly string[]): Promise<number> {
   try {
     const source = await chooseApp(values, words);
     const inputs = await readInputs(values, Deno.cwd());
-    await serve({ source, values, inputs }, stop);
+    const code = await serve({ source, values, inputs, commandArguments }, stop);
+    if (!stop.signal.aborted) return code;
   } catch (error) {
     // Ctrl-C reaches the processes that build and prepare as well: their end is no failure.
     if (!stop.signal.aborted) throw error;
@@ -50,16 +55,21 @@ export async function runUp(args: readonly string[]): Promise<number> {
 }
 
 async function serve(
-  { source, values, inputs }: { source: AppSource; values: UpValues; inputs: UpInputs },
+  { source, values, inputs, commandArguments }: {
+    source: AppSource;
+    values: UpValues;
+    inputs: UpInputs;
+    commandArguments: readonly string[];
+  },
   stop: StopSignals,
-): Promise<void> {
+): Promise<number> {
   const cwd = Deno.cwd();
   await using workingDir = await openWorkingDir(values.temp);
   stop.beforeForcedExit(workingDir.removeNow);
   await using temporary = createTemporaryStores();
   const cacheDir = values["cache-dir"] ?? defaultCacheDir() ?? join(workingDir.path, "cache");
   await build({ source, values }, cwd);
-  if (stop.signal.aborted) return;
+  if (stop.signal.aborted) return 0;
   const profile = values.profile === undefined ? {} : { profile: values.profile };
   const { app, appDir, warnings } = await loadApp(source, {
     workingDir: workingDir.path,
@@ -73,6 +83,7 @@ async function serve(
   for (const warning of warnings) report(`Warning: ${warning}`);
   const stale = appDir === undefined ? undefined : await describeStaleBuild(appDir, values.profile);
   if (stale !== undefined) report(`Warning: ${stale}`);
+  checkArguments(app, commandArguments);
   await writeLock(app, workingDir.path);
   const runtimeConfig = runtimeConfigFor({ values, inputs }, { cwd, appDir, temporary });
   checkStores(app, runtimeConfig);
@@ -92,7 +103,19 @@ async function serve(
     cacheDir: resolve(cwd, cacheDir),
     isTerminal: Deno.stderr.isTerminal(),
   });
-  await runHost(app, options, stop.signal);
+  return await runHost(app, { ...options, commandArguments }, stop.signal);
+}
+
+/** @throws {UsageError} if there are arguments, but no command that would get them. */
+function checkArguments(app: LockedApp, words: readonly string[]): void {
+  if (words.length === 0) return;
+  if (app.triggers.some(({ trigger_type: type }) => type === "command")) return;
+  throw new UsageError(
+    `The words after "--" (${
+      words.join(" ")
+    }) are for an app with a command trigger, and this one ` +
+      "has none",
+  );
 }
 
 /** @throws {UsageError | TerminalError} if there is no app, or words that belong to no option. */

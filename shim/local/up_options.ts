@@ -310,7 +310,7 @@ export const IGNORED_OPTIONS: Readonly<Record<keyof typeof IGNORED, string>> = {
 export const UP = defineCommand({
   name: "spinkube up",
   summary: "Serves a Spin app on this machine until it is stopped.",
-  usage: "[OPTIONS]",
+  usage: "[OPTIONS] [-- ARGUMENTS OF A COMMAND]",
   options: { ...APP, ...HTTP, ...DATA, ...OUTPUT, ...LIMITS, ...IGNORED },
   examples: [
     "spinkube up --build",

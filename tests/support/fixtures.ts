@@ -28,6 +28,11 @@ export function sampleOf(path: string): string | undefined {
   return path.startsWith(samples) ? path.slice(samples.length).split("/", 1)[0] : undefined;
 }
 
+/** The manifest of a sample of the triggers beside HTTP. */
+export function triggerSample(name: "cron-tick" | "job" | "mqtt-log" | "redis-sub"): string {
+  return fileURLToPath(new URL(`../fixtures/apps/triggers/${name}/spin.toml`, import.meta.url));
+}
+
 /** The built Wasm of a sample app. */
 export function sampleWasm(app: SampleApp): string {
   return samplePath(app, `dist/${app}.wasm`);
