@@ -50,9 +50,9 @@ Deno.test("runHost() refuses apps that it cannot serve", async (t) => {
     ["no triggers", appOf([]), "NoTriggers", /^No triggers in app$/],
     [
       "triggers of other types",
-      appOf([FIXED, trigger("a", "redis", {}), trigger("b", "cron", {})]),
+      appOf([FIXED, trigger("a", "other", {}), trigger("b", "kafka", {})]),
       "UnknownTrigger",
-      /'redis', 'cron'.*--component-id/,
+      /'other', 'kafka'.*--component-id/,
     ],
     [
       "a component without a file",

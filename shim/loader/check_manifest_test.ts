@@ -59,7 +59,7 @@ Deno.test("checkManifest() finds nothing wrong with what is right", () => {
     "{ location = '/' }, body = 'x', other = 1 }",
     HEAD + "[[trigger.http]]\nroute = { private = true }\ncomponent = { source = 'b.wasm' }",
     HEAD +
-    "[[trigger.cron]]\nschedule = '* * *'\ncomponents = { x = 'a', y = ['a'] }\nany.thing = 1",
+    "[[trigger.other]]\nschedule = '* * *'\ncomponents = { x = 'a', y = ['a'] }\nany.thing = 1",
     HEAD + "[[trigger.http]]\nroute='/w/*'\ncomponent='a'\nexecutor={type='wagi', argv='x'}",
     HEAD + "[application.tool.x]\ny = 1",
   ];
