@@ -64,6 +64,10 @@ async function runMode(args: readonly string[]): Promise<number> {
       const { runShim } = await import("./shim/task/main.ts");
       return await runShim(rest, { version: VERSION, revision: "" });
     }
+    case "host": {
+      const { runPodHost } = await import("./shim/pod/host_main.ts");
+      return await runPodHost(rest);
+    }
     case "prepare": {
       const { runPrepare } = await import("./shim/engine/prepare_main.ts");
       await runPrepare(rest);

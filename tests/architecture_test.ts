@@ -31,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "shim/proto": ["lib"],
   "shim/store": ["lib", "crds", "shim/proto", "shim/loader", "shim/imports", "shim/engine"],
   "shim/task": ["lib", "crds", "shim/ttrpc", "shim/proto", "shim/loader", "shim/store"],
-  "shim/pod": ["lib", "crds", "shim/loader", "shim/imports", "shim/host"],
+  "shim/pod": ["lib", "crds", "shim/loader", "shim/imports", "shim/host", "shim/local"],
   "controllers": ["lib", "lib/kube", "crds"],
   "installer": ["lib", "lib/kube", "crds"],
   "deploy": ["lib", "lib/kube", "crds", "shim/loader"],

@@ -53,8 +53,28 @@ export async function prepare(path: string, options: PrepareOptions): Promise<Pr
   return warned(await readPrepared(elsewhere, options.component), options);
 }
 
+/**
+ * The prepared form in `directory`, which {@link prepare} made on this machine.
+ * @throws {TerminalError} if it is damaged or of another version of the engine.
+ */
+export async function openPrepared(
+  directory: string,
+  options: Pick<PrepareOptions, "component" | "report">,
+): Promise<PreparedComponent> {
+  const prepared = await readEntry(directory);
+  if (prepared) return warned(prepared, options);
+  throw new TerminalError(
+    "UnreadablePrepared",
+    `The prepared form of component "${options.component}" in "${directory}" is missing, damaged or ` +
+      "of another version; have it prepared again",
+  );
+}
+
 /** Tells at every start what is odd about a component, as the original does. */
-function warned(prepared: PreparedComponent, options: PrepareOptions): PreparedComponent {
+function warned(
+  prepared: PreparedComponent,
+  options: Pick<PrepareOptions, "component" | "report">,
+): PreparedComponent {
   for (const warning of prepared.manifest.warnings ?? []) {
     options.report(`Warning: component "${options.component}": ${warning}`);
   }

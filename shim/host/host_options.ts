@@ -40,6 +40,8 @@ export interface HostOptions {
   readonly allowTransientWrite: boolean;
   /** Prepared components are kept here. */
   readonly cacheDir: string;
+  /** Component → directory with its prepared form. These are neither read nor prepared again. */
+  readonly prepared?: Readonly<Record<string, string>>;
   /** Isolates that serve; undefined: as many as the CPU limit allows. */
   readonly workers?: number;
   /** Bytes of linear memory one instance may have; undefined: 4 GiB, as Wasm has it. */

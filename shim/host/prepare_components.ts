@@ -8,7 +8,8 @@ import { TerminalError } from "../../lib/errors.ts";
 import { fromFileUrl } from "../../lib/file_url.ts";
 import { compileModules } from "../engine/component.ts";
 import type { DependencyFile } from "../engine/prepare_main.ts";
-import { prepare } from "../engine/preparer.ts";
+import { openPrepared, prepare } from "../engine/preparer.ts";
+import type { PreparedComponent } from "../engine/prepared_store.ts";
 import type { LockedApp, LockedComponent } from "../loader/locked_app.ts";
 import type { IsolateComponent } from "./guests.ts";
 import type { HostOptions } from "./host_options.ts";
@@ -23,14 +24,7 @@ export async function prepareComponents(
   const prepared: IsolateComponent[] = [];
   for (const component of app.components) {
     if (!used.has(component.id)) continue;
-    const path = sourcePath(component.source, `Component "${component.id}"`);
-    const { directory, manifest, files } = await prepare(path, {
-      component: component.id,
-      dependencies: dependencyFiles(component),
-      cacheDir: options.cacheDir,
-      fallbackDir: () => temporary.path(),
-      report: (line) => writeReport([line]),
-    });
+    const { directory, manifest, files } = await findPrepared(component, { options, temporary });
     const modules = compileModules(files, {
       manifest,
       component: component.id,
@@ -41,6 +35,25 @@ export async function prepareComponents(
     prepared.push({ id: component.id, directory, manifest, modules });
   }
   return prepared;
+}
+
+async function findPrepared(
+  component: LockedComponent,
+  { options, temporary }: { options: HostOptions; temporary: TemporaryDirectory },
+): Promise<PreparedComponent> {
+  const report = (line: string): void => writeReport([line]);
+  const directory = options.prepared?.[component.id];
+  if (directory !== undefined) {
+    return await openPrepared(directory, { component: component.id, report });
+  }
+  const path = sourcePath(component.source, `Component "${component.id}"`);
+  return await prepare(path, {
+    component: component.id,
+    dependencies: dependencyFiles(component),
+    cacheDir: options.cacheDir,
+    fallbackDir: () => temporary.path(),
+    report,
+  });
 }
 
 function dependencyFiles({ id, dependencies }: LockedComponent): DependencyFile[] {
