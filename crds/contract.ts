@@ -73,3 +73,42 @@ export type PrepareAppResult =
   | { readonly kind: "none" }
   /** It holds one that cannot be run; the message is for whoever looks at the pod. */
   | { readonly kind: "failure"; readonly message: string };
+
+/** Labels, annotations and names that the operator writes. */
+export const OPERATOR = {
+  /** Field manager of everything that is applied. */
+  fieldManager: "spin-operator",
+  /** Label with the app's name. */
+  appLabel: "core.spinkube.dev/app-name",
+  finalizer: "core.spinkube.dev/finalizer",
+  /** Name of the container's port. */
+  portName: "http-app",
+  /** Where apps listen unless they say something else. */
+  port: 80,
+  managedByAnnotation: "app.kubernetes.io/managed-by",
+  managedBy: "spin-operator.spinkube.dev",
+} as const;
+
+/** The label that the pods of an app carry, and that its Service selects. */
+export function readyLabel(app: string): string {
+  return `core.spinkube.dev/app.${app}.status`;
+}
+
+/** Files that the operator mounts into the pods of apps. */
+export const MOUNTED = {
+  runtimeConfig: {
+    volume: "spin-runtime-config",
+    key: "runtime-config.toml",
+    path: POD_PATHS.runtimeConfig,
+  },
+  certificates: {
+    volume: "spin-ca",
+    /** The Secret, unless the executor names another. */
+    secret: "spin-ca",
+    key: "ca-certificates.crt",
+    path: "/etc/ssl/certs/ca-certificates.crt",
+  },
+} as const;
+
+/** Prefix of the environment variables that set variables of apps. */
+export const VARIABLE_PREFIX = "SPIN_VARIABLE_";

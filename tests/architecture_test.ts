@@ -21,7 +21,7 @@ const MAX_LINES = 600;
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "lib": [],
   "lib/kube": ["lib"],
-  "crds": ["lib"],
+  "crds": ["lib", "lib/kube"],
   "shim/loader": ["lib", "crds"],
   "shim/imports": ["lib", "crds", "shim/loader"],
   "shim/engine": ["lib", "shim/loader", "shim/imports"],
@@ -33,6 +33,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "shim/task": ["lib", "crds", "shim/ttrpc", "shim/proto", "shim/loader", "shim/store"],
   "shim/pod": ["lib", "crds", "shim/loader", "shim/imports", "shim/host", "shim/local"],
   "controllers": ["lib", "lib/kube", "crds"],
+  "controllers/spin_app": ["lib", "lib/kube", "crds", "controllers"],
+  "controllers/spin_app_executor": ["lib", "lib/kube", "crds", "controllers"],
+  "controllers/webhooks": ["lib", "lib/kube", "crds", "controllers"],
+  "controllers/manager": [
+    "lib",
+    "lib/kube",
+    "crds",
+    "controllers",
+    "controllers/spin_app",
+    "controllers/spin_app_executor",
+    "controllers/webhooks",
+  ],
   "installer": ["lib", "lib/kube", "crds"],
   "deploy": ["lib", "lib/kube", "crds", "shim/loader"],
 };
