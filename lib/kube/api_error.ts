@@ -27,6 +27,11 @@ export class ApiError extends Error {
   }
 }
 
+/** There is no connection to the API server, or it broke. The cause is what the network said. */
+export class ConnectionError extends Error {
+  override readonly name = "ConnectionError";
+}
+
 /** The object is not there. */
 export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.code === 404;

@@ -30,7 +30,7 @@ const PAGE = 500;
 const METADATA_ACCEPT =
   "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json";
 
-/** Reads and writes objects. Failures are {@link ApiError}s, or a `TypeError` without connection. */
+/** Reads and writes objects. Failures are {@link ApiError}s, or {@link ConnectionError}s. */
 export class KubeClient {
   readonly transport: KubeTransport;
   readonly #fieldManager: string;

@@ -5,7 +5,7 @@
  */
 
 import { followSignal, retry } from "./_retry.ts";
-import { ApiError, readApiError } from "./api_error.ts";
+import { ApiError, ConnectionError, readApiError } from "./api_error.ts";
 import { type Identity, IdentitySource, readPem } from "./credentials.ts";
 import type { ClusterConfig } from "./kubeconfig.ts";
 
@@ -69,7 +69,7 @@ export class KubeTransport {
    * all failures of the connection are tried again a few times.
    * @returns A successful answer; the caller reads or cancels its body.
    * @throws {ApiError} for any other answer.
-   * @throws {TypeError} if there is no connection.
+   * @throws {ConnectionError} if there is no connection.
    */
   async send(request: KubeRequest): Promise<Response> {
     const isRepeatable = request.isRepeatable ?? request.method === "GET";
@@ -83,7 +83,8 @@ export class KubeTransport {
   async json<T>(request: KubeRequest): Promise<T> {
     // A signal of its own, so that a long-lived one does not collect listeners.
     using own = followSignal(request.signal);
-    return await (await this.send({ ...request, signal: own.signal })).json() as T;
+    const response = await this.send({ ...request, signal: own.signal });
+    return await connected(request, () => response.json()) as T;
   }
 
   close(): void {
@@ -112,14 +113,17 @@ export class KubeTransport {
     }
     const deadline = headDeadline(request);
     try {
-      return await fetch(`${this.#cluster.server}${request.path}${formatQuery(request.query)}`, {
-        method: request.method,
-        headers,
-        client: this.#clientFor(identity),
-        redirect: "manual",
-        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-        signal: deadline.signal,
-      });
+      const url = `${this.#cluster.server}${request.path}${formatQuery(request.query)}`;
+      const client = this.#clientFor(identity);
+      return await connected(request, () =>
+        fetch(url, {
+          method: request.method,
+          headers,
+          client,
+          redirect: "manual",
+          ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+          signal: deadline.signal,
+        }));
     } catch (error) {
       this.#observer?.onAnswer(request.method, 0);
       throw error;
@@ -147,6 +151,16 @@ export class KubeTransport {
       ...(isInsecure ? { unsafelyIgnoreCertificateErrors: true } : {}),
       http2: true,
     } as Deno.CreateHttpClientOptions);
+  }
+}
+
+/** Tells failures of the connection, for which Deno throws what defects throw too, from those. */
+async function connected<T>({ method, path }: KubeRequest, talk: () => Promise<T>): Promise<T> {
+  try {
+    return await talk();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new ConnectionError(`${method} ${path}: ${error.message}`, { cause: error });
   }
 }
 
@@ -180,5 +194,5 @@ function retryDelay(error: unknown, isRepeatable: boolean): number | undefined {
     }
     return undefined;
   }
-  return isRepeatable && error instanceof TypeError ? 0 : undefined;
+  return isRepeatable && error instanceof ConnectionError ? 0 : undefined;
 }

@@ -101,7 +101,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   log.close();
 }
 
-/** Where the node keeps prepared apps, unless the runtime's options say something else. */
+/** Where the node keeps prepared apps, unless containerd's `SPINKUBE_STORE_DIR` says otherwise. */
 const STORE = "/var/lib/spinkube";
 
 async function adaptSpec(
@@ -118,7 +118,7 @@ async function adaptSpec(
     namespace: options.namespace,
     container: request.id,
     rootfs,
-    store: STORE,
+    store: Deno.env.get("SPINKUBE_STORE_DIR") || STORE,
   }, (line) => log.write("info", line));
   if (result.kind === "none" && !isMeantForSpin(spec)) return {};
   const plan = {

@@ -14,6 +14,11 @@ import type { ContainerdFacts, ShimArguments } from "./start_args.ts";
 /** Milliseconds that a server has to accept connections. */
 const SERVE_MS = 10_000;
 const POLL_MS = 2;
+/**
+ * The program that runs, whatever its path. By its own path Deno would take the arguments for those of
+ * Node and change them.
+ */
+const RUNNING_PROGRAM = "/proc/self/exe";
 /** Where a server that fails to start says why. */
 const SERVER_LOG = "spinkube-shim.log";
 
@@ -57,8 +62,8 @@ async function startNew(
   removeStale(socket);
   const logFile = `${bundle}/${SERVER_LOG}`;
   const log = openSync(logFile, "a", 0o600);
-  const [program, ...before] = selfCommand();
-  const child = spawn(program, [
+  const [_, ...before] = selfCommand();
+  const child = spawn(RUNNING_PROGRAM, [
     ...before,
     "shim",
     ...["-namespace", args.namespace, "-id", args.id, "-address", containerd.grpcAddress],

@@ -5,6 +5,7 @@
  */
 
 import { UsageError } from "../../lib/errors.ts";
+import { readGoFlags } from "../../lib/go_flags.ts";
 import type { BootstrapParams } from "../proto/bootstrap.ts";
 
 /** What a shim is started for: to make a server, to clean up, or (no action) to be the server. */
@@ -33,16 +34,9 @@ export interface ShimArguments {
 const TEXT_FLAGS = ["namespace", "id", "address", "publish-binary", "bundle", "socket"] as const;
 const SWITCHES = ["debug", "info", "v", "version"] as const;
 
-type TextFlag = typeof TEXT_FLAGS[number];
 type Switch = typeof SWITCHES[number];
 
 const ACTIONS: readonly string[] = ["start", "delete"];
-
-/** Values that Go takes for a boolean. */
-const BOOLEANS: Readonly<Record<string, boolean>> = Object.assign(Object.create(null), {
-  ...Object.fromEntries(["1", "t", "T", "TRUE", "true", "True"].map((text) => [text, true])),
-  ...Object.fromEntries(["0", "f", "F", "FALSE", "false", "False"].map((text) => [text, false])),
-});
 
 /**
  * Reads a command line with the rules of Go's `flag`: one dash or two, `-name value` or
@@ -54,7 +48,12 @@ const BOOLEANS: Readonly<Record<string, boolean>> = Object.assign(Object.create(
  * @throws {UsageError} that names all problems.
  */
 export function parseShimArguments(args: readonly string[]): ShimArguments {
-  const { texts, switches, words, problems } = readFlags(args);
+  const { texts, switches, words, ...flags } = readGoFlags(args, {
+    texts: TEXT_FLAGS,
+    switches: SWITCHES,
+    ignoreUnknownBefore: ACTIONS,
+  });
+  const problems = [...flags.problems];
   const [action = "serve"] = words;
   const wantsVersion = isOn(switches, "v") || isOn(switches, "version");
   const wantsInfo = isOn(switches, "info");
@@ -88,49 +87,6 @@ export function parseShimArguments(args: readonly string[]): ShimArguments {
 
 function isOn(switches: ReadonlyMap<Switch, boolean>, name: Switch): boolean {
   return switches.get(name) ?? false;
-}
-
-interface Flags {
-  readonly texts: Map<TextFlag, string>;
-  readonly switches: Map<Switch, boolean>;
-  readonly words: readonly string[];
-  readonly problems: string[];
-}
-
-/** Name and value of a flag; no value without `=`. */
-const FLAG = /^--?([^=-][^=]*)(?:=(.*))?$/s;
-
-function readFlags(args: readonly string[]): Flags {
-  const flags = { texts: new Map(), switches: new Map(), problems: [] as string[] };
-  let index = 0;
-  while (index < args.length) {
-    const word = args[index]!;
-    if (!word.startsWith("-") || word === "-") break;
-    index++;
-    if (word === "--") break;
-    const [, name, value] = FLAG.exec(word) ?? [];
-    if (name === undefined) flags.problems.push(`bad flag syntax: ${word}`);
-    else if (isOneOf(SWITCHES, name)) {
-      const isSet = value === undefined ? true : BOOLEANS[value];
-      if (isSet !== undefined) flags.switches.set(name, isSet);
-      else flags.problems.push(`"${value}" is no boolean value for -${name}`);
-    } else if (isOneOf(TEXT_FLAGS, name)) {
-      const text = value ?? args[index++];
-      if (text !== undefined) flags.texts.set(name, text);
-      else flags.problems.push(`flag needs an argument: -${name}`);
-    } else if (value === undefined && isValueOfUnknown(args, index)) index++;
-  }
-  return { ...flags, words: args.slice(index) };
-}
-
-function isOneOf<T extends string>(names: readonly T[], name: string): name is T {
-  return (names as readonly string[]).includes(name);
-}
-
-/** Whether the word after a flag that does not exist is its value: neither a flag nor the action. */
-function isValueOfUnknown(args: readonly string[], index: number): boolean {
-  const word = args[index];
-  return word !== undefined && !word.startsWith("-") && !ACTIONS.includes(word);
 }
 
 /** What containerd says about itself, wherever it says it. What is not known is empty. */
