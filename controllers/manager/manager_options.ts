@@ -16,17 +16,29 @@ export interface ManagerOptions {
   readonly isMetricsSecure: boolean;
   readonly healthAddress: SocketAddress | undefined;
   readonly leaderElection: boolean;
-  readonly webhooks: boolean;
-  /** Directory with `tls.crt` and `tls.key` for the webhooks, if somebody else makes them. */
-  readonly certificateDir: string;
-  readonly webhookPort: number;
+  /** Undefined: admission is left to the rules of the CRDs. */
+  readonly webhooks: WebhookOptions | undefined;
   /** Path of a kubeconfig; empty: `KUBECONFIG`, the pod's own, or that of the user. */
   readonly kubeconfig: string;
+  /** A file with the executor that is made if there is none of its name; empty: none. */
+  readonly defaultExecutor: string;
   /** Only this namespace; empty: all. */
   readonly namespace: string;
   /** Apps that are worked on at the same time. */
   readonly workers: number;
   readonly log: { readonly level: LogLevel; readonly format: "json" | "console" };
+}
+
+/** How admission requests reach this process, and where its certificate is. */
+export interface WebhookOptions {
+  readonly port: number;
+  /** Directory with `tls.crt` and `tls.key`, if somebody else makes them. */
+  readonly certificateDir: string;
+  /** The Service and the Secret are in the operator's namespace. */
+  readonly serviceName: string;
+  readonly secretName: string;
+  readonly mutatingConfiguration: string;
+  readonly validatingConfiguration: string;
 }
 
 /** Where to listen. */
@@ -40,6 +52,11 @@ const TEXTS = [
   "health-probe-bind-address",
   "webhook-cert-dir",
   "webhook-port",
+  "webhook-service-name",
+  "webhook-secret-name",
+  "mutating-webhook-configuration",
+  "validating-webhook-configuration",
+  "default-executor",
   "kubeconfig",
   "watch-namespace",
   "max-concurrent-reconciles",
@@ -62,6 +79,11 @@ const DEFAULTS: Readonly<Record<typeof TEXTS[number], string>> = {
   "health-probe-bind-address": ":8082",
   "webhook-cert-dir": "/tmp/k8s-webhook-server/serving-certs",
   "webhook-port": "9443",
+  "webhook-service-name": "spin-operator-webhook-service",
+  "webhook-secret-name": "webhook-server-cert",
+  "mutating-webhook-configuration": "spin-operator-mutating-webhook-configuration",
+  "validating-webhook-configuration": "spin-operator-validating-webhook-configuration",
+  "default-executor": "",
   kubeconfig: "",
   "watch-namespace": "",
   "max-concurrent-reconciles": "8",
@@ -90,6 +112,10 @@ Usage: spinkube controller [FLAGS]
   --health-probe-bind-address ADDR Default :8082; 0 for none
   --webhook-cert-dir DIR           Certificate of the webhooks; without one, it is made
   --webhook-port PORT              Default 9443
+  --webhook-service-name, --webhook-secret-name,
+  --mutating-webhook-configuration, --validating-webhook-configuration NAME
+                                   Objects of the webhooks; defaults are the chart's names
+  --default-executor FILE          YAML of an executor; made if there is none of its name
   --watch-namespace NAMESPACE      Apps of this namespace only
   --max-concurrent-reconciles N    Apps that are worked on at once; default 8
   --kubeconfig FILE                Default: KUBECONFIG, the pod's account, ~/.kube/config
@@ -133,15 +159,22 @@ export function parseManagerOptions(args: readonly string[]): ManagerOptions {
     problems.push(`invalid value "${text(name)}" for flag -${name}: must be 1 to ${max}`);
     return 1;
   };
+  const webhooks: WebhookOptions = {
+    port: count("webhook-port", 65_535),
+    certificateDir: text("webhook-cert-dir"),
+    serviceName: text("webhook-service-name"),
+    secretName: text("webhook-secret-name"),
+    mutatingConfiguration: text("mutating-webhook-configuration"),
+    validatingConfiguration: text("validating-webhook-configuration"),
+  };
   const options: ManagerOptions = {
     metricsAddress: address("metrics-bind-address"),
     isMetricsSecure: switches.get("metrics-secure") ?? true,
     healthAddress: address("health-probe-bind-address"),
     leaderElection: switches.get("leader-elect") ?? false,
-    webhooks: switches.get("enable-webhooks") ?? false,
-    certificateDir: text("webhook-cert-dir"),
-    webhookPort: count("webhook-port", 65_535),
+    webhooks: switches.get("enable-webhooks") ? webhooks : undefined,
     kubeconfig: text("kubeconfig"),
+    defaultExecutor: text("default-executor"),
     namespace: text("watch-namespace"),
     workers: count("max-concurrent-reconciles", 1_000),
     log: {

@@ -83,7 +83,8 @@ export class Diagnoses {
       const response = await this.#client.transport.send({
         method: "GET",
         path: objectPath(PODS, pod.metadata, "log"),
-        query: { tailLines: 1, previous: true, limitBytes: 2_048 },
+        // Of the run before this one, if there is one again.
+        query: { tailLines: 1, limitBytes: 2_048, previous: hasRestarted(pod) },
       });
       return (await response.text()).trim() || undefined;
     });
@@ -99,13 +100,28 @@ export class Diagnoses {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
     }
+    // Put behind those that are younger than the answer before.
+    this.#answers.delete(key);
     this.#answers.set(key, { at: this.#now(), text });
+    this.#forgetOld();
     return text;
+  }
+
+  #forgetOld(): void {
+    for (const [key, { at }] of this.#answers) {
+      // The oldest come first.
+      if (this.#now() - at < ANSWER_MS) return;
+      this.#answers.delete(key);
+    }
   }
 }
 
 function age({ metadata }: Pod): string {
   return metadata.creationTimestamp ?? "";
+}
+
+function hasRestarted({ status }: Pod): boolean {
+  return (status?.containerStatuses ?? []).some(({ restartCount = 0 }) => restartCount > 0);
 }
 
 function isStarting({ status }: Pod): boolean {

@@ -78,15 +78,18 @@ export class SpinAppReconciler {
 
   /** @throws {TerminalError} if there is none: a new one brings the app here again. */
   #executorOf(app: SpinApp): SpinAppExecutor {
-    const name = app.spec.executor ?? "";
-    const { namespace } = app.metadata;
-    const found = this.#cluster.executors.get(`${namespace}/${name}`) ??
-      this.#cluster.clusterExecutors.get(name);
+    const found = this.#findExecutor(app);
     if (found) return found;
     throw new TerminalError(
       "MissingExecutor",
-      `Could not find SpinAppExecutor ${namespace}/${name}`,
+      `Could not find SpinAppExecutor ${app.metadata.namespace}/${app.spec.executor ?? ""}`,
     );
+  }
+
+  /** That of the app's namespace before that of the whole cluster. */
+  #findExecutor({ metadata, spec: { executor = "" } }: SpinApp): SpinAppExecutor | undefined {
+    return this.#cluster.executors.get(`${metadata.namespace}/${executor}`) ??
+      this.#cluster.clusterExecutors.get(executor);
   }
 
   async #make(app: SpinApp, { spec }: SpinAppExecutor): Promise<void> {
@@ -118,31 +121,32 @@ export class SpinAppReconciler {
     await this.#status.write(app, {
       deployment,
       service: this.#services.get(app),
-      failure: failure === undefined ? this.#findWarning(app) : describeFailure(failure),
-      podProblem: diagnosis?.problem,
+      failure: failure === undefined ? this.#missingConfig(app) : describeFailure(failure),
+      podProblem: isReady ? undefined : diagnosis?.problem ?? this.#missingRuntimeClass(app),
     });
     return diagnosis?.isOpen ? { againAfterMs: STARTING_MS } : undefined;
   }
 
-  /** What Kubernetes would not tell, or would tell only node by node. */
-  #findWarning(app: SpinApp): Problem | undefined {
-    const { namespace } = app.metadata;
+  /** Kubernetes would not tell: the volume is optional. */
+  #missingConfig(app: SpinApp): Problem | undefined {
     const loaded = app.spec.runtimeConfig?.loadFromSecret;
-    if (loaded && !this.#cluster.secrets.get(`${namespace}/${loaded}`)) {
-      return {
-        reason: "RuntimeConfigMissing",
-        message: `Secret ${JSON.stringify(loaded)} (spec.runtimeConfig.loadFromSecret) does not ` +
-          "exist; pods start without their runtime configuration",
-      };
-    }
-    const runtimeClass = this.#executorOf(app).spec.deploymentConfig?.runtimeClassName;
-    const { runtimeClasses } = this.#cluster;
-    if (!runtimeClass || !runtimeClasses.hasSynced || runtimeClasses.get(runtimeClass)) {
+    if (!loaded || this.#cluster.secrets.get(`${app.metadata.namespace}/${loaded}`)) {
       return undefined;
     }
     return {
+      reason: "RuntimeConfigMissing",
+      message: `Secret ${JSON.stringify(loaded)} (spec.runtimeConfig.loadFromSecret) does not ` +
+        "exist; pods start without their runtime configuration",
+    };
+  }
+
+  #missingRuntimeClass(app: SpinApp): Problem | undefined {
+    const { runtimeClasses } = this.#cluster;
+    const name = this.#findExecutor(app)?.spec.deploymentConfig?.runtimeClassName;
+    if (!name || !runtimeClasses.hasSynced || runtimeClasses.get(name)) return undefined;
+    return {
       reason: "RuntimeClassMissing",
-      message: `RuntimeClass ${JSON.stringify(runtimeClass)}, which the executor ` +
+      message: `RuntimeClass ${JSON.stringify(name)}, which the executor ` +
         `${JSON.stringify(app.spec.executor)} names, does not exist; no pod can be made`,
     };
   }

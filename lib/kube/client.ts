@@ -88,7 +88,7 @@ export class KubeClient {
     let next: string | undefined;
     do {
       const page = await this.listPage(type, { ...selection, continue: next });
-      items.push(...page.items);
+      items.push(...page.items ?? []);
       next = page.metadata.continue || undefined;
     } while (next !== undefined);
     return items;

@@ -149,6 +149,25 @@ Deno.test("Informer notices a watch that has gone quiet", async () => {
   });
 });
 
+Deno.test("Informer stops although garbage has been collected", async () => {
+  await using api = startApiDouble((_request, url) =>
+    url.searchParams.get("watch") === "true"
+      ? new Response(new ReadableStream({ start: (watch) => watch.enqueue(new Uint8Array([10])) }))
+      : listOf([], 10)
+  );
+  const stop = new AbortController();
+  const informer = new Informer(CONFIG_MAPS, {});
+  const running = informer.run(api.client, stop.signal);
+  await until(() => api.requests.length === 2, "a watch");
+  for (let count = 0; count < 5; count++) {
+    // There with --v8-flags=--expose-gc, which the task for tests has.
+    (globalThis as { gc?: () => void }).gc?.();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  stop.abort();
+  await running;
+});
+
 Deno.test("Informer lists from time to time", async () => {
   const lists = [() => listOf([], 10), () => listOf([configMap("missed", 5)], 11)];
   const timing = { relistMs: 40 };

@@ -66,6 +66,10 @@ export interface KubeconfigOptions {
   readonly path?: string | undefined;
   /** `--context`; default: the file's current one. */
   readonly context?: string | undefined;
+  /** `--cluster`; default: the context's. */
+  readonly cluster?: string | undefined;
+  /** `--user`; default: the context's. */
+  readonly user?: string | undefined;
 }
 
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -155,7 +159,7 @@ function fromFiles(
   }
   const places = files.join(", ");
   if (missing.length === files.length) throw notFound(`there is no ${missing.join(" and no ")}`);
-  return resolveContext(merged, { name: options.context, places });
+  return resolveContext(merged, { ...options, places });
 }
 
 function readIfThere(file: string, edge: KubeconfigEdge): string | undefined {
@@ -203,7 +207,9 @@ function merge(merged: Merged, { file, text }: { file: string; text: string }): 
 
 function resolveContext(
   merged: Merged,
-  { name: wanted, places }: { name: string | undefined; places: string },
+  { context: wanted, cluster: wantedCluster, user: wantedUser, places }:
+    & Pick<KubeconfigOptions, "context" | "cluster" | "user">
+    & { places: string },
 ): ClusterConfig {
   const name = wanted ?? merged.currentContext;
   const known = [...merged.contexts.keys()].map((key) => `"${key}"`).join(", ") || "none";
@@ -215,9 +221,16 @@ function resolveContext(
   }
   const context = merged.contexts.get(name);
   if (!context) throw invalid(places, `it has no context "${name}" (there is ${known})`);
-  const clusterName = text(context.value.cluster);
+  const clusterName = wantedCluster ?? text(context.value.cluster);
   const cluster = clusterName === undefined ? undefined : merged.clusters.get(clusterName);
-  if (!cluster) throw invalid(places, `context "${name}" names no cluster that it has`);
+  if (!cluster) {
+    throw invalid(
+      places,
+      wantedCluster === undefined
+        ? `context "${name}" names no cluster that it has`
+        : `it has no cluster "${wantedCluster}"`,
+    );
+  }
   const server = text(cluster.value.server);
   if (server === undefined || !URL.canParse(server)) {
     throw invalid(
@@ -225,10 +238,15 @@ function resolveContext(
       `cluster "${clusterName}": "server" must be a URL, got ${server ?? "none"}`,
     );
   }
-  const userName = text(context.value.user);
+  const userName = wantedUser ?? text(context.value.user);
   const user = userName === undefined ? undefined : merged.users.get(userName);
   if (userName !== undefined && !user) {
-    throw invalid(places, `context "${name}" names the user "${userName}", which it does not have`);
+    throw invalid(
+      places,
+      wantedUser === undefined
+        ? `context "${name}" names the user "${userName}", which it does not have`
+        : `it has no user "${wantedUser}"`,
+    );
   }
   return {
     server: server.replace(/\/+$/, ""),

@@ -44,6 +44,7 @@ export class KubeTransport {
   readonly #identities: IdentitySource;
   readonly #userAgent: string;
   readonly #observer: TransportObserver | undefined;
+  readonly #headers: readonly (readonly [name: string, value: string])[];
   #client: Deno.HttpClient | undefined;
   /** What the client was made of; another one is made when it changes. */
   #clientKey = "";
@@ -51,12 +52,18 @@ export class KubeTransport {
 
   constructor(
     cluster: ClusterConfig,
-    options: { userAgent: string; observer?: TransportObserver },
+    options: {
+      userAgent: string;
+      observer?: TransportObserver;
+      /** Sent with every request; names may come several times: `Impersonate-Group`. */
+      headers?: readonly (readonly [name: string, value: string])[];
+    },
   ) {
     this.#cluster = cluster;
     this.#identities = new IdentitySource(cluster);
     this.#userAgent = options.userAgent;
     this.#observer = options.observer;
+    this.#headers = options.headers ?? [];
   }
 
   /** The server and where it is configured, for messages. */
@@ -79,12 +86,35 @@ export class KubeTransport {
     });
   }
 
-  /** Sends a request and reads the answer as JSON. See {@link send}. */
+  /** Sends a request and reads the answer, which has to be complete in time, as JSON. See {@link send}. */
   async json<T>(request: KubeRequest): Promise<T> {
     // A signal of its own, so that a long-lived one does not collect listeners.
     using own = followSignal(request.signal);
     const response = await this.send({ ...request, signal: own.signal });
-    return await connected(request, () => response.json()) as T;
+    const deadline = deadlineOf({ ...request, signal: own.signal });
+    try {
+      return await connected(request, () => readJson(response, deadline.signal)) as T;
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  /**
+   * Opens a WebSocket, for what a GET with an upgrade is: `portforward`. The caller closes it, and
+   * listens to its events from the start.
+   */
+  async webSocket(
+    path: string,
+    { query, protocols }: { query?: KubeRequest["query"]; protocols: readonly string[] },
+  ): Promise<WebSocket> {
+    const identity = await this.#identities.get();
+    const url = `${this.#cluster.server}${path}${formatQuery(query)}`.replace(/^http/, "ws");
+    return new WebSocket(url, {
+      protocols: [...protocols],
+      headers: this.#commonHeaders(identity),
+      // WebSockets begin with HTTP/1.1.
+      client: this.#createClient(identity, { http2: false }),
+    });
   }
 
   close(): void {
@@ -103,15 +133,12 @@ export class KubeTransport {
   }
 
   async #fetch(request: KubeRequest, identity: Identity): Promise<Response> {
-    const headers: Record<string, string> = {
-      accept: request.accept ?? "application/json",
-      "user-agent": this.#userAgent,
-    };
-    if (identity.authorization !== undefined) headers.authorization = identity.authorization;
+    const headers = this.#commonHeaders(identity);
+    headers.push(["accept", request.accept ?? "application/json"]);
     if (request.body !== undefined) {
-      headers["content-type"] = request.contentType ?? "application/json";
+      headers.push(["content-type", request.contentType ?? "application/json"]);
     }
-    const deadline = headDeadline(request);
+    const deadline = deadlineOf(request);
     try {
       const url = `${this.#cluster.server}${request.path}${formatQuery(request.query)}`;
       const client = this.#clientFor(identity);
@@ -132,24 +159,39 @@ export class KubeTransport {
     }
   }
 
+  #commonHeaders({ authorization }: Identity): [string, string][] {
+    return [
+      ["user-agent", this.#userAgent],
+      ...this.#headers.map(([name, value]): [string, string] => [name, value]),
+      ...(authorization === undefined
+        ? []
+        : [["authorization", authorization] as [string, string]]),
+    ];
+  }
+
   /** One client with its pool, until a certificate changes. */
   #clientFor(identity: Identity): Deno.HttpClient {
     const now = performance.now();
     const { certificate } = identity;
     if (this.#client && now - this.#checkedAt < RELOAD_MS && !certificate) return this.#client;
     this.#checkedAt = now;
-    const { ca, isInsecure, proxyUrl } = this.#cluster;
-    const caText = ca && readPem(ca, "certificate authority");
-    const key = JSON.stringify([caText, certificate]);
+    const { ca } = this.#cluster;
+    const key = JSON.stringify([ca && readPem(ca, "certificate authority"), certificate]);
     if (this.#client && key === this.#clientKey) return this.#client;
     // Requests on the way end on the old client, which is dropped with the last of them.
     this.#clientKey = key;
-    return this.#client = Deno.createHttpClient({
+    return this.#client = this.#createClient(identity, { http2: true });
+  }
+
+  #createClient({ certificate }: Identity, { http2 }: { http2: boolean }): Deno.HttpClient {
+    const { ca, isInsecure, proxyUrl } = this.#cluster;
+    const caText = ca && readPem(ca, "certificate authority");
+    return Deno.createHttpClient({
       ...(caText === undefined ? {} : { caCerts: [caText] }),
       ...(certificate ? { cert: certificate.cert, key: certificate.key } : {}),
       ...(proxyUrl === undefined ? {} : { proxy: { url: proxyUrl } }),
       ...(isInsecure ? { unsafelyIgnoreCertificateErrors: true } : {}),
-      http2: true,
+      http2,
     } as Deno.CreateHttpClientOptions);
   }
 }
@@ -164,8 +206,19 @@ async function connected<T>({ method, path }: KubeRequest, talk: () => Promise<T
   }
 }
 
-/** Aborts when the caller's signal does, or when the head of the answer takes too long. */
-function headDeadline(request: KubeRequest): { signal: AbortSignal; clear(): void } {
+/**
+ * Reads a body until the signal fires. The request's own signal is not enough: Deno forgets it once
+ * the head is there and memory is short.
+ */
+async function readJson({ body }: Response, signal: AbortSignal): Promise<unknown> {
+  const whole = body!.pipeThrough(new TextDecoderStream(), { signal });
+  let text = "";
+  for await (const chunk of whole) text += chunk;
+  return JSON.parse(text);
+}
+
+/** Aborts when the caller's signal does, or when an answer takes too long. */
+function deadlineOf(request: KubeRequest): { signal: AbortSignal; clear(): void } {
   const { timeoutMs = TIMEOUT_MS } = request;
   const { signal, abort } = followSignal(request.signal);
   if (timeoutMs === 0) return { signal, clear() {} };

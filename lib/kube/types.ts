@@ -52,7 +52,8 @@ export interface KubeObject {
 /** A list as the API answers it. */
 export interface KubeList<T> {
   metadata: { resourceVersion?: string; continue?: string; remainingItemCount?: number };
-  items: T[];
+  /** Null where Go has an empty slice. */
+  items: T[] | null;
 }
 
 /** `metav1.Status`: what the API answers instead of an object. */
@@ -65,6 +66,7 @@ export interface StatusBody {
   code?: number;
   details?: {
     name?: string;
+    group?: string;
     kind?: string;
     retryAfterSeconds?: number;
     causes?: { reason?: string; message?: string; field?: string }[];

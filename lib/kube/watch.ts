@@ -89,7 +89,7 @@ async function listAll<T extends KubeObject>(
   let next: string | undefined;
   for (;;) {
     const page = await client.listPage(type, { ...options, continue: next });
-    items.push(...page.items);
+    items.push(...page.items ?? []);
     next = page.metadata.continue || undefined;
     if (next !== undefined) continue;
     options.receiver.onList(items);
@@ -125,7 +125,10 @@ async function watchOnce<T extends KubeObject>(
       timeoutSeconds: Math.round(WATCH_SECONDS * (1 + Math.random())),
       signal: own.signal,
     });
-    for await (const line of stream.pipeThrough(new TextLineStream())) {
+    // The signal stops the pipe too: what a request has of its signal may be collected as garbage
+    // once the answer's head is there, and then nothing would end a watch that is silent.
+    const lines = stream.pipeThrough(new TextLineStream(), { signal: own.signal });
+    for await (const line of lines) {
       clearTimeout(timer);
       timer = alive();
       const event = JSON.parse(line) as WatchEvent<T>;
