@@ -4,30 +4,26 @@
  * @module
  */
 
-import { hostname } from "node:os";
 import { OPERATOR } from "../../crds/contract.ts";
 import { makeSelfSignedCertificate } from "../../lib/certificates.ts";
-import { errorText, TerminalError } from "../../lib/errors.ts";
+import { errorText } from "../../lib/errors.ts";
 import { KubeClient } from "../../lib/kube/client.ts";
 import { type ClusterConfig, loadClusterConfig } from "../../lib/kube/kubeconfig.ts";
-import { type HeldLease, holdLease } from "../../lib/kube/lease.ts";
 import { KubeTransport } from "../../lib/kube/transport.ts";
 import { createLog, type Log } from "../../lib/structured_log.ts";
+import type { Cluster } from "../spin_app/cluster.ts";
 import {
   type DefaultExecutor,
   ensureDefaultExecutor,
-  parseDefaultExecutor,
+  readDefaultExecutor,
 } from "./default_executor.ts";
+import { lead } from "./leadership.ts";
 import { createWatchedCluster, hasSynced, runControllers, startWatching } from "./manager.ts";
-import { createManagerMetrics } from "./manager_metrics.ts";
+import { createManagerMetrics, type ManagerMetrics } from "./manager_metrics.ts";
 import { MANAGER_HELP, type ManagerOptions, parseManagerOptions } from "./manager_options.ts";
 import { serveMetrics } from "./metrics_server.ts";
 import { serveProbes } from "./probe_server.ts";
-
-/** The lease that the leader holds, as the original's. */
-const LEASE = "90ba2d18.spinkube.dev";
-
-const NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+import { serveWebhooks } from "./serve_webhooks.ts";
 
 /** Milliseconds that work in hand gets to end. */
 const STOP_MS = 30_000;
@@ -50,7 +46,8 @@ export async function runController(
   }
   const options = parseManagerOptions(args);
   const log = createLog(options.log);
-  const executor = readDefaultExecutor(options.defaultExecutor);
+  const { defaultExecutor } = options;
+  const executor = defaultExecutor === "" ? undefined : readDefaultExecutor(defaultExecutor);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stop.abort());
@@ -63,7 +60,7 @@ export async function runController(
   });
   const client = new KubeClient(transport, { fieldManager: OPERATOR.fieldManager });
   log.info("Starting", { version, server: config.server, context: config.context });
-  const manager = { options, log, client, metrics, config, executor };
+  const manager = { options, log, client, metrics, executor };
   try {
     return await run(manager, stop.signal);
   } finally {
@@ -75,23 +72,47 @@ interface Manager {
   readonly options: ManagerOptions;
   readonly log: Log;
   readonly client: KubeClient;
-  readonly metrics: ReturnType<typeof createManagerMetrics>;
-  readonly config: ClusterConfig;
+  readonly metrics: ManagerMetrics;
   readonly executor: DefaultExecutor | undefined;
 }
 
+/** What every replica does until the end: it watches, and answers. */
+interface Serving {
+  readonly cluster: Cluster;
+  /** Rejects if it cannot go on. */
+  readonly failed: Promise<never>;
+  /** Ends it and waits for that. */
+  stop(): Promise<void>;
+}
+
 async function run(manager: Manager, signal: AbortSignal): Promise<number> {
-  const { options, log, client, metrics } = manager;
-  // What serves stops last: probes and metrics are asked for until the end.
-  const serving = new AbortController();
-  const holding = new AbortController();
+  const serving = await serve(manager);
+  try {
+    return await Promise.race([
+      work(manager, { cluster: serving.cluster, signal }),
+      serving.failed,
+    ]);
+  } finally {
+    // What serves stops last: probes and metrics are asked for until the end.
+    await serving.stop();
+  }
+}
+
+async function serve({ options, log, client, metrics }: Manager): Promise<Serving> {
+  const end = new AbortController();
+  const { signal } = end;
   const cluster = createWatchedCluster({ namespace: options.namespace, log });
-  const watching = startWatching(cluster, { client, signal: serving.signal });
+  const watching = startWatching(cluster, { client, signal });
+  const webhooks = options.webhooks &&
+    serveWebhooks(options.webhooks, { client, cluster, log, metrics, signal });
   const probes = options.healthAddress && serveProbes(options.healthAddress, {
     log,
     checks: {
       healthz: { healthz: () => true },
-      readyz: { readyz: () => hasSynced(cluster) },
+      readyz: {
+        readyz: () => hasSynced(cluster),
+        ...(webhooks && { webhook: () => webhooks.ready() }),
+      },
     },
   });
   const metricsServer = options.metricsAddress &&
@@ -101,37 +122,51 @@ async function run(manager: Manager, signal: AbortSignal): Promise<number> {
       ...(options.isMetricsSecure &&
         { secure: { client, ...await makeSelfSignedCertificate(["localhost"]) } }),
     });
+  const failed = Promise.withResolvers<never>();
+  webhooks?.ended.catch(failed.reject);
+  return {
+    cluster,
+    failed: failed.promise,
+    async stop() {
+      end.abort();
+      await Promise.all([probes?.shutdown(), metricsServer?.shutdown(), watching]);
+      // Its failure has been told already.
+      await webhooks?.ended.catch(() => {});
+    },
+  };
+}
+
+async function work(
+  { options, log, client, metrics, executor }: Manager,
+  { cluster, signal }: { cluster: Cluster; signal: AbortSignal },
+): Promise<number> {
+  const holding = new AbortController();
+  const lease = options.leaderElection
+    ? await lead(client, { log, signal, holding: holding.signal })
+    : undefined;
   try {
-    const lease = options.leaderElection
-      ? await lead(manager, { signal, holding: holding.signal })
-      : undefined;
     if (signal.aborted) return 0;
     metrics.setLeader(true);
-    const { executor } = manager;
+    const stop = new AbortController();
+    for (const end of [signal, ...(lease ? [lease.lost] : [])]) {
+      if (end.aborted) stop.abort();
+      end.addEventListener("abort", () => stop.abort(), { once: true });
+    }
     const working = Promise.all([
       runControllers(
         { client, cluster, log, metrics, workers: options.workers },
-        { signal, lease },
+        { signal: stop.signal },
       ),
-      executor && ensureDefaultExecutor(client, {
-        executor,
-        log,
-        signal: AbortSignal.any([signal, ...(lease ? [lease.lost] : [])]),
-      }),
+      executor && ensureDefaultExecutor(client, { executor, log, signal: stop.signal }),
     ]);
-    await Promise.race([working, afterAbort(signal, STOP_MS)]);
-    if (lease?.lost.aborted && !signal.aborted) {
-      log.error("Leadership was lost", { error: errorText(lease.lost.reason) });
-      return LEADERSHIP_LOST;
-    }
+    await Promise.race([working, afterAbort(stop.signal, STOP_MS)]);
+    if (!lease?.lost.aborted || signal.aborted) return 0;
+    log.error("Leadership was lost", { error: errorText(lease.lost.reason) });
+    return LEADERSHIP_LOST;
+  } finally {
     // Given back when nothing is written any more.
     holding.abort();
     await lease?.released;
-    return 0;
-  } finally {
-    holding.abort();
-    serving.abort();
-    await Promise.all([probes?.shutdown(), metricsServer?.shutdown(), watching]);
   }
 }
 
@@ -141,68 +176,6 @@ function findCluster(path: string): ClusterConfig {
     readTextFile: (file) => Deno.readTextFileSync(file),
     homeDir: Deno.env.get("HOME"),
   });
-}
-
-/** @throws {TerminalError} if the file cannot be read, or holds no executor. */
-function readDefaultExecutor(path: string): DefaultExecutor | undefined {
-  if (path === "") return undefined;
-  let text: string;
-  try {
-    text = Deno.readTextFileSync(path);
-  } catch (error) {
-    throw new TerminalError(
-      "NoDefaultExecutor",
-      `--default-executor: cannot read "${path}" (${
-        errorText(error)
-      }); give a file that is there, ` +
-        "or leave the flag out",
-      { cause: error },
-    );
-  }
-  return parseDefaultExecutor(text, path);
-}
-
-/**
- * Waits until this process is the leader, which it stays until `holding` fires.
- * @returns Undefined if the signal fired before.
- */
-async function lead(
-  { log, client }: Manager,
-  { signal, holding }: { signal: AbortSignal; holding: AbortSignal },
-): Promise<HeldLease | undefined> {
-  const own = new AbortController();
-  const end = (): void => own.abort();
-  signal.addEventListener("abort", end);
-  holding.addEventListener("abort", end, { once: true });
-  const namespace = ownNamespace();
-  const identity = `${hostname()}_${crypto.randomUUID()}`;
-  log.info("Waiting to be the leader", { lease: LEASE, namespace, identity });
-  const lease = await holdLease(client, {
-    namespace,
-    name: LEASE,
-    identity,
-    signal: own.signal,
-    onTrouble: (error) => log.warn("Cannot use the lease", { error: errorText(error) }),
-  });
-  // From here on it ends after the work, not before.
-  signal.removeEventListener("abort", end);
-  if (lease) log.info("This process is the leader", { identity });
-  return lease;
-}
-
-function ownNamespace(): string {
-  const given = Deno.env.get("POD_NAMESPACE");
-  if (given) return given;
-  try {
-    return Deno.readTextFileSync(NAMESPACE_FILE).trim();
-  } catch (error) {
-    throw new TerminalError(
-      "NoNamespace",
-      `--leader-elect needs the namespace of the lease, and this process runs in no pod ` +
-        `(${errorText(error)}); set POD_NAMESPACE, or leave --leader-elect out`,
-      { cause: error },
-    );
-  }
 }
 
 /** Resolves some time after the signal has fired. */

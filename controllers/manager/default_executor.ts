@@ -33,6 +33,27 @@ export interface DefaultExecutor {
 }
 
 /**
+ * Reads the file that `--default-executor` names.
+ * @throws {TerminalError} if it cannot be read, or holds no executor.
+ */
+export function readDefaultExecutor(path: string): DefaultExecutor {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    throw new TerminalError(
+      "NoDefaultExecutor",
+      `--default-executor: cannot read "${path}" (${
+        errorText(error)
+      }); give a file that is there, ` +
+        "or leave the flag out",
+      { cause: error },
+    );
+  }
+  return parseDefaultExecutor(text, path);
+}
+
+/**
  * Reads an executor from YAML.
  * @param file Where it is from, for messages.
  * @throws {TerminalError} if it is no SpinAppExecutor or ClusterSpinAppExecutor with a name.

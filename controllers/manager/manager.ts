@@ -9,7 +9,7 @@ import { errorText } from "../../lib/errors.ts";
 import { ApiError } from "../../lib/kube/api_error.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { EventRecorder } from "../../lib/kube/event_recorder.ts";
-import type { HeldLease } from "../../lib/kube/lease.ts";
+import { aborted } from "../../lib/kube/retry.ts";
 import type { ResourceType } from "../../lib/kube/types.ts";
 import { WorkQueue } from "../../lib/kube/work_queue.ts";
 import type { Log } from "../../lib/structured_log.ts";
@@ -73,18 +73,16 @@ export function startWatching(
   return runCluster(cluster, options);
 }
 
-/**
- * Runs the controllers until the signal fires or the lease is lost. Runs that have begun end first.
- */
+/** Runs the controllers until the signal fires. Runs that have begun end first. */
 export async function runControllers(
   init: ControllersInit,
-  { signal, lease }: { signal: AbortSignal; lease: HeldLease | undefined },
+  { signal }: { signal: AbortSignal },
 ): Promise<void> {
   const { client, cluster, log, metrics, workers } = init;
-  const stopped = firstAborted([signal, ...(lease ? [lease.lost] : [])]);
+  const stopped = aborted(signal);
   const synced = Promise.all(requiredInformers(cluster).map((informer) => informer.synced));
   await Promise.race([synced, stopped]);
-  if (signal.aborted || lease?.lost.aborted) return;
+  if (signal.aborted) return;
   const events = (component: string) =>
     new EventRecorder(client, {
       component,
@@ -131,13 +129,4 @@ function logging(metrics: ControllerObserver, log: Log): ControllerObserver {
       log[isTerminal ? "warn" : "error"](message, { controller, key, error: errorText(error) });
     },
   };
-}
-
-function firstAborted(signals: readonly AbortSignal[]): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of signals) {
-      if (signal.aborted) resolve();
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    }
-  });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { pause } from "./_retry.ts";
+import { pause } from "./retry.ts";
 import { isAlreadyExists, isConflict } from "./api_error.ts";
 import type { KubeClient } from "./client.ts";
 import type { KubeObject, ResourceType } from "./types.ts";

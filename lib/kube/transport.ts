@@ -4,7 +4,8 @@
  * @module
  */
 
-import { followSignal, retry } from "./_retry.ts";
+import { followSignal, retry } from "./retry.ts";
+import { UnverifiedFetch } from "./unverified_fetch.ts";
 import { ApiError, ConnectionError, readApiError } from "./api_error.ts";
 import { type Identity, IdentitySource, readPem } from "./credentials.ts";
 import type { ClusterConfig } from "./kubeconfig.ts";
@@ -45,7 +46,7 @@ export class KubeTransport {
   readonly #userAgent: string;
   readonly #observer: TransportObserver | undefined;
   readonly #headers: readonly (readonly [name: string, value: string])[];
-  #client: Deno.HttpClient | undefined;
+  #client: Deno.HttpClient | UnverifiedFetch | undefined;
   /** What the client was made of; another one is made when it changes. */
   #clientKey = "";
   #checkedAt = -Infinity;
@@ -141,16 +142,20 @@ export class KubeTransport {
     const deadline = deadlineOf(request);
     try {
       const url = `${this.#cluster.server}${request.path}${formatQuery(request.query)}`;
+      const init = {
+        method: request.method,
+        headers,
+        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+        signal: deadline.signal,
+      };
       const client = this.#clientFor(identity);
-      return await connected(request, () =>
-        fetch(url, {
-          method: request.method,
-          headers,
-          client,
-          redirect: "manual",
-          ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-          signal: deadline.signal,
-        }));
+      return await connected(
+        request,
+        () =>
+          client instanceof UnverifiedFetch
+            ? client.fetch(url, init)
+            : fetch(url, { ...init, client, redirect: "manual" }),
+      );
     } catch (error) {
       this.#observer?.onAnswer(request.method, 0);
       throw error;
@@ -170,7 +175,7 @@ export class KubeTransport {
   }
 
   /** One client with its pool, until a certificate changes. */
-  #clientFor(identity: Identity): Deno.HttpClient {
+  #clientFor(identity: Identity): Deno.HttpClient | UnverifiedFetch {
     const now = performance.now();
     const { certificate } = identity;
     if (this.#client && now - this.#checkedAt < RELOAD_MS && !certificate) return this.#client;
@@ -180,17 +185,18 @@ export class KubeTransport {
     if (this.#client && key === this.#clientKey) return this.#client;
     // Requests on the way end on the old client, which is dropped with the last of them.
     this.#clientKey = key;
-    return this.#client = this.#createClient(identity, { http2: true });
+    return this.#client = this.#cluster.isInsecure
+      ? new UnverifiedFetch(certificate)
+      : this.#createClient(identity, { http2: true });
   }
 
   #createClient({ certificate }: Identity, { http2 }: { http2: boolean }): Deno.HttpClient {
-    const { ca, isInsecure, proxyUrl } = this.#cluster;
+    const { ca, proxyUrl } = this.#cluster;
     const caText = ca && readPem(ca, "certificate authority");
     return Deno.createHttpClient({
       ...(caText === undefined ? {} : { caCerts: [caText] }),
       ...(certificate ? { cert: certificate.cert, key: certificate.key } : {}),
       ...(proxyUrl === undefined ? {} : { proxy: { url: proxyUrl } }),
-      ...(isInsecure ? { unsafelyIgnoreCertificateErrors: true } : {}),
       http2,
     } as Deno.CreateHttpClientOptions);
   }

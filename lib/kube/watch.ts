@@ -6,7 +6,7 @@
  */
 
 import { TextLineStream } from "./_text_lines.ts";
-import { followSignal, pause } from "./_retry.ts";
+import { followSignal, pause } from "./retry.ts";
 import { ApiError, isExpired } from "./api_error.ts";
 import type { KubeClient, Selection } from "./client.ts";
 import type { KubeObject, ResourceType, WatchEvent } from "./types.ts";

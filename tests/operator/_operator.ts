@@ -155,7 +155,7 @@ export async function startOperator(
   const metrics = createManagerMetrics("test");
   const working = runControllers(
     { client, cluster, log, metrics, workers },
-    { signal: stop.signal, lease: undefined },
+    { signal: stop.signal },
   );
   const started = waitUntil(() => lines.some((line) => line.includes("Controllers have started")), {
     what: "the operator",

@@ -71,3 +71,11 @@ export function followSignal(other: AbortSignal | undefined): OwnSignal {
     [Symbol.dispose]: () => other?.removeEventListener("abort", follow),
   };
 }
+
+/** Resolves when the signal fires. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
