@@ -8,12 +8,13 @@
  */
 
 import { TerminalError, UsageError } from "./lib/errors.ts";
+import { VERSION } from "./lib/version.ts";
 
-/** The version that `version` prints. */
-const VERSION = "0.1.0";
-
-/** Name under which containerd starts the program. */
-const SHIM_NAME = "containerd-shim-spin-v2";
+/** Modes of names under which the program is started: by containerd, and by Spin as its plugin. */
+const MODES: ReadonlyMap<string, string> = new Map([
+  ["containerd-shim-spin-v2", "shim"],
+  ["kube", "kube"],
+]);
 
 const HELP = `Runs Spin apps: serverless WebAssembly, in one program.
 
@@ -22,6 +23,10 @@ Usage: spinkube COMMAND [OPTIONS]
 Commands:
   up        Serve an app on this machine
   build     Run the build commands of an app
+  registry  Push an app to a registry, or pull one
+  deploy    Build, push and deploy an app, and wait for it
+  kube      Make and manage apps on Kubernetes
+  installer Put the shim on a node of Kubernetes
   version   Print the version
   help      Print all about a command: spinkube help up
 
@@ -31,18 +36,22 @@ Examples:
   spinkube up
   spinkube build --up --listen 127.0.0.1:8080`;
 
-const COMMANDS: readonly string[] = ["up", "build", "version", "help"];
+const COMMANDS: readonly string[] = [
+  "up",
+  "build",
+  "registry",
+  "deploy",
+  "kube",
+  "scaffold",
+  "completion",
+  "installer",
+  "version",
+  "help",
+];
 
 /** Words of the program's later versions, so that they are not taken for typing mistakes. */
 const LATER: readonly string[] = [
-  "completion",
-  "controller",
-  "deploy",
   "doctor",
-  "installer",
-  "kube",
-  "registry",
-  "scaffold",
   "watch",
 ];
 
@@ -60,6 +69,35 @@ async function runMode(args: readonly string[]): Promise<number> {
       const { runBuild } = await import("./shim/local/build_main.ts");
       return await runBuild(rest);
     }
+    case "registry":
+    case "oci": {
+      const { runRegistry } = await import("./shim/local/registry/registry_main.ts");
+      return await runRegistry(rest);
+    }
+    case "kube": {
+      const { runKube } = await import("./deploy/cli/kube_main.ts");
+      return await runKube(rest, { version: VERSION });
+    }
+    case "deploy": {
+      const { runDeploy } = await import("./deploy/cli/kube_main.ts");
+      return await runDeploy(rest, { version: VERSION, isWhole: true });
+    }
+    case "completion": {
+      const { runCompletion } = await import("./deploy/cli/completion_main.ts");
+      return await runCompletion(rest);
+    }
+    case "scaffold": {
+      const { runScaffold } = await import("./deploy/cli/scaffold_main.ts");
+      return await runScaffold(rest);
+    }
+    case "controller": {
+      const { runController } = await import("./controllers/manager/controller_main.ts");
+      return await runController(rest, { version: VERSION });
+    }
+    case "installer": {
+      const { runInstaller } = await import("./installer/installer_main.ts");
+      return await runInstaller(rest);
+    }
     case "shim": {
       const { runShim } = await import("./shim/task/main.ts");
       return await runShim(rest, { version: VERSION, revision: "" });
@@ -67,6 +105,10 @@ async function runMode(args: readonly string[]): Promise<number> {
     case "host": {
       const { runPodHost } = await import("./shim/pod/host_main.ts");
       return await runPodHost(rest);
+    }
+    case "prepare-app": {
+      const { runPrepareApp } = await import("./shim/store/prepare_app_main.ts");
+      return await runPrepareApp(rest);
     }
     case "prepare": {
       const { runPrepare } = await import("./shim/engine/prepare_main.ts");
@@ -79,7 +121,8 @@ async function runMode(args: readonly string[]): Promise<number> {
       console.log(`spinkube ${VERSION}`);
       return 0;
     case "help":
-      console.log(await helpFor(rest[0]));
+      if (rest[0] === "installer") return await runMode(["installer", "help", ...rest.slice(1)]);
+      console.log(await helpFor(rest));
       return 0;
     case undefined:
     case "--help":
@@ -91,11 +134,22 @@ async function runMode(args: readonly string[]): Promise<number> {
   }
 }
 
-async function helpFor(command: string | undefined): Promise<string> {
+async function helpFor([command, word]: readonly string[]): Promise<string> {
   if (command === undefined) return HELP;
   const { formatFullHelp } = await import("./lib/command_help.ts");
   if (command === "up") return formatFullHelp((await import("./shim/local/up_options.ts")).UP);
   if (command === "build") return formatFullHelp((await import("./shim/local/build.ts")).BUILD);
+  if (command === "registry" || command === "oci") {
+    const { helpForRegistry } = await import("./shim/local/registry/registry_main.ts");
+    return helpForRegistry(word);
+  }
+  if (command === "deploy") {
+    return formatFullHelp((await import("./deploy/cli/deploy_options.ts")).DEPLOY);
+  }
+  if (["kube", "scaffold", "completion"].includes(command)) {
+    const { helpForKube } = await import("./deploy/cli/kube_main.ts");
+    return await helpForKube(command === "kube" ? word : command);
+  }
   if (COMMANDS.includes(command)) return HELP;
   throw await unknownWord(command);
 }
@@ -141,8 +195,8 @@ function startedAs(): string | undefined {
 async function main(): Promise<void> {
   let code: number;
   try {
-    const args = startedAs() === SHIM_NAME ? ["shim", ...Deno.args] : Deno.args;
-    code = await runMode(args);
+    const mode = MODES.get(startedAs() ?? "");
+    code = await runMode(mode === undefined ? Deno.args : [mode, ...Deno.args]);
   } catch (error) {
     code = reportFailure(error);
   }

@@ -1,13 +1,12 @@
 /**
  * Command lines: what options a command has, and what the user typed.
  *
- * Splitting is done by `parseArgs` of `node:util`; this adds types, environment twins, conflicts,
- * suggestions, and reports every problem at once.
+ * Words are split as POSIX and GNU have it; every problem is reported at once. There is no library
+ * in it: loading one takes longer than most commands run.
  *
  * @module
  */
 
-import { parseArgs, type ParseArgsConfig } from "node:util";
 import { UsageError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 
@@ -42,10 +41,12 @@ export interface ValueOption<T = unknown> extends OptionBase {
   readonly kind: "value" | "list";
   /** How the help names the value: `DIR`. */
   readonly value: string;
-  /** Whether `""` is a value; in the environment too. Default: false. */
+  /** Whether `""` is a value; in the environment too. Default: that of {@link Command.isGoStyle}. */
   readonly isEmptyAllowed?: boolean;
   /** Shown by the help. The command applies it. */
   readonly default?: string;
+  /** The value of the option alone; another one then has to be joined by `=`. */
+  readonly bare?: string;
   /** Turns the text into the value. @throws {SyntaxError} if it is wrong: why, and what is right. */
   readonly parse?: (text: string) => T;
 }
@@ -71,6 +72,11 @@ export interface Command<O extends Options> {
   readonly hasWords?: boolean;
   /** From this option on, everything else on the line is kept as it is, in `rest`. */
   readonly restAfter?: string;
+  /**
+   * Read the line as Go's `pflag` does, for commands that take the place of Go ones: the last of
+   * several values counts, a value may be empty or begin with a dash, and `--yes=false` is possible.
+   */
+  readonly isGoStyle?: boolean;
 }
 
 type ParsedValue<T> = T extends { readonly parse: (text: string) => infer V } ? V : string;
@@ -146,26 +152,95 @@ interface OptionToken {
 
 type Token = OptionToken | { readonly kind: "positional"; readonly value: string };
 
+/** How options are written: with a value as the next word, or without. */
+interface Spelling {
+  /** Names whose value is the next word, unless it is joined by `=`. */
+  readonly valued: ReadonlySet<string>;
+  /** Letter → name. */
+  readonly letters: ReadonlyMap<string, string>;
+}
+
+/** Splits as `parseArgs` of `node:util` does, which takes longer to load than small commands run. */
 function tokenize(options: Options, args: readonly string[]): Token[] {
-  const config: NonNullable<ParseArgsConfig["options"]> = {
-    help: { type: "boolean", short: "h" },
-  };
-  for (const [name, option] of Object.entries(options)) {
-    const type = option.kind === "boolean" ? "boolean" : "string";
-    config[name] = { type, ...(option.short === undefined ? {} : { short: option.short }) };
-    for (const alias of option.aliases ?? []) config[alias] = { type };
+  const spelling = spellingOf(options);
+  const tokens: Token[] = [];
+  const words = [...args];
+  for (let word = words.shift(); word !== undefined; word = words.shift()) {
+    if (word === "--") {
+      tokens.push(...words.map((value) => ({ kind: "positional", value } as const)));
+      break;
+    }
+    if (word.startsWith("--")) tokens.push(readLong(word, { words, spelling }));
+    else if (word.length > 1 && word.startsWith("-")) {
+      tokens.push(...readLetters(word.slice(1), { words, spelling }));
+    } else tokens.push({ kind: "positional", value: word });
   }
-  const { tokens } = parseArgs({
-    args: [...args],
-    options: config,
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
-  return tokens.filter((token) => token.kind !== "option-terminator") as Token[];
+  return tokens;
+}
+
+function spellingOf(options: Options): Spelling {
+  const valued = new Set<string>();
+  const letters = new Map([["h", "help"]]);
+  for (const [name, option] of Object.entries(options)) {
+    if (option.short !== undefined) letters.set(option.short, name);
+    if (option.kind === "boolean" || option.bare !== undefined) continue;
+    for (const word of [name, ...option.aliases ?? []]) valued.add(word);
+  }
+  return { valued, letters };
+}
+
+interface Rest {
+  /** What follows on the line; a value is taken from it. */
+  readonly words: string[];
+  readonly spelling: Spelling;
+}
+
+function readLong(word: string, { words, spelling }: Rest): OptionToken {
+  const equals = word.indexOf("=", 3);
+  if (equals >= 0) {
+    const rawName = word.slice(0, equals);
+    const value = word.slice(equals + 1);
+    return { kind: "option", name: rawName.slice(2), rawName, value, inlineValue: true };
+  }
+  const name = word.slice(2);
+  const hasValue = spelling.valued.has(name) && words.length > 0;
+  return {
+    kind: "option",
+    name,
+    rawName: word,
+    value: hasValue ? words.shift() : undefined,
+    inlineValue: hasValue ? false : undefined,
+  };
+}
+
+/** `-abc`: letters without values, of which the last may have one, joined or as the next word. */
+function readLetters(text: string, { words, spelling }: Rest): OptionToken[] {
+  const tokens: OptionToken[] = [];
+  const letters = [...text];
+  for (let letter = letters.shift(); letter !== undefined; letter = letters.shift()) {
+    const name = spelling.letters.get(letter) ?? letter;
+    const rawName = `-${letter}`;
+    const isValued = spelling.valued.has(name);
+    const isJoined = letters.length > 0 && (isValued || letters[0] === "=");
+    const hasNext = !isJoined && isValued && words.length > 0;
+    tokens.push({
+      kind: "option",
+      name,
+      rawName,
+      value: isJoined ? letters.splice(0).join("") : hasNext ? words.shift() : undefined,
+      inlineValue: isJoined ? true : hasNext ? false : undefined,
+    });
+  }
+  return tokens;
 }
 
 const FALSE_WORDS: readonly string[] = ["0", "n", "no", "f", "false", "off"];
+
+/** What Go reads as a boolean. */
+const GO_BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ...["1", "t", "T", "TRUE", "true", "True"].map((text) => [text, true] as const),
+  ...["0", "f", "F", "FALSE", "false", "False"].map((text) => [text, false] as const),
+]);
 
 /** One command line while it is read. */
 class Reading {
@@ -193,7 +268,7 @@ class Reading {
     const name = this.#names.get(token.name);
     if (name === undefined) return this.#unknown(token.rawName);
     const option = this.#command.options[name]!;
-    if (option.kind !== "list" && this.given.has(name)) {
+    if (option.kind !== "list" && this.given.has(name) && !this.#command.isGoStyle) {
       this.#problems.push(`--${name} cannot be given more than once`);
       return;
     }
@@ -216,7 +291,13 @@ class Reading {
     this.#problems.push(`Unknown option "${rawName}"${question}`);
   }
 
-  #takeBoolean(name: string, { value }: OptionToken): void {
+  #takeBoolean(name: string, { value: given, rawName }: OptionToken): void {
+    const value = rawName.startsWith("--") ? given : given?.replace(/^=/, "");
+    const isSet = value === undefined ? true : GO_BOOLEANS.get(value);
+    if (this.#command.isGoStyle && isSet !== undefined) {
+      this.#texts.set(name, isSet ? ["true"] : []);
+      return;
+    }
     if (value !== undefined) {
       this.#problems.push(`--${name} takes no value, but was given "${value}"`);
     }
@@ -226,16 +307,19 @@ class Reading {
   #takeValue({ name, option }: { name: string; option: ValueOption }, token: OptionToken): void {
     // `-f=value` reads like `--from=value`, though POSIX would make the `=` a part of the value.
     const isShortForm = !token.rawName.startsWith("--") && token.inlineValue;
-    const text = isShortForm ? token.value?.replace(/^=/, "") : token.value;
-    const isNextOption = !token.inlineValue && text !== undefined && /^-./.test(text);
-    if (text === undefined || isNextOption || (text === "" && !option.isEmptyAllowed)) {
+    const text = isShortForm ? token.value?.replace(/^=/, "") : token.value ?? option.bare;
+    const { isGoStyle = false } = this.#command;
+    const isNextOption = !isGoStyle && !token.inlineValue && text !== undefined && /^-./.test(text);
+    const isEmptyAllowed = option.isEmptyAllowed ?? isGoStyle;
+    if (text === undefined || isNextOption || (text === "" && !isEmptyAllowed)) {
       this.#problems.push(
         `a value is required for '--${name} <${option.value}>' but none was supplied` +
           (isNextOption ? `; write --${name}=${text} if "${text}" is the value` : ""),
       );
       return;
     }
-    this.#texts.set(name, [...this.#texts.get(name) ?? [], text]);
+    const earlier = option.kind === "list" ? this.#texts.get(name) ?? [] : [];
+    this.#texts.set(name, [...earlier, text]);
   }
 
   readEnvironment(environment: (name: string) => string | undefined): void {

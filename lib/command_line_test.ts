@@ -173,3 +173,53 @@ Deno.test("formatFullHelp() tells defaults and environment variables", () => {
     /--count N\n {6}How often \(default: 1; environment: TOOL_COUNT\)/,
   );
 });
+
+const GO_COMMAND = defineCommand({
+  name: "tool go",
+  summary: "Runs as Go does.",
+  usage: "[OPTIONS]",
+  options: {
+    count: { kind: "value", short: "c", value: "N", help: "How often" },
+    name: { kind: "list", short: "n", value: "NAME", help: "Names" },
+    yes: { kind: "boolean", short: "y", help: "Do not ask" },
+    quiet: { kind: "boolean", short: "q", help: "Say nothing" },
+    "dry-run": { kind: "value", value: "HOW", bare: "client", help: "Do nothing" },
+  },
+  examples: ["tool go", "tool go -y"],
+  hasWords: true,
+  isGoStyle: true,
+});
+
+const GO_LINES: readonly (readonly [line: string, values: object, words?: string[]])[] = [
+  ["-c 1 -c -2", { count: "-2" }],
+  ["--count=1 --count=", { count: "" }],
+  ["-c=3", { count: "3" }],
+  ["-c3", { count: "3" }],
+  ["-yqc3 -n a -nb", { yes: true, quiet: true, count: "3", name: ["a", "b"] }],
+  ["--yes=false --quiet=T", { yes: false, quiet: true }],
+  ["-y=0", { yes: false }],
+  ["--yes --yes=false", { yes: false }],
+  ["--dry-run word", { "dry-run": "client" }, ["word"]],
+  ["--dry-run=server", { "dry-run": "server" }],
+  ["a -y -- -c b", { yes: true }, ["a", "-c", "b"]],
+  ["- --count -", { count: "-" }, ["-"]],
+];
+
+for (const [line, values, words = []] of GO_LINES) {
+  Deno.test(`parseCommandLine() reads ${line} as Go does`, () => {
+    const parsed = parseCommandLine(GO_COMMAND, line.split(" "), { environment: () => undefined });
+    assert.ok(parsed.kind === "run");
+    const nothing = { count: undefined, name: [], yes: false, quiet: false, "dry-run": undefined };
+    assert.deepEqual(parsed.values, { ...nothing, ...values });
+    assert.deepEqual(parsed.words, words);
+  });
+}
+
+for (const line of ["-c", "--count", "--yes=maybe", "-x", "-yx", "--=a"]) {
+  Deno.test(`parseCommandLine() refuses ${line} as Go does`, () => {
+    assert.throws(
+      () => parseCommandLine(GO_COMMAND, line.split(" "), { environment: () => undefined }),
+      UsageError,
+    );
+  });
+}

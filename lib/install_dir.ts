@@ -9,7 +9,8 @@
  * bin/deno                    the runtime
  * lib/ld.so, lib/*.so*        the loader and the libraries that the runtime needs
  * app/main.js, app/…          the program
- * cache/                      compiled code
+ * cache/                      compiled code; written while the program runs on the node
+ * cache/pod/                  compiled code for pods; never written again
  * ```
  *
  * @module
@@ -23,6 +24,7 @@ export const INSTALL_DIR = {
   loader: "lib/ld.so",
   program: "app/main.js",
   cache: "cache",
+  podCache: "cache/pod",
   shim: "containerd-shim-spin-v2",
   launcher: "spinkube",
 } as const;
@@ -62,7 +64,19 @@ export function installDirOf(program: string): string | undefined {
   return program.endsWith(end) ? program.slice(0, -end.length) : undefined;
 }
 
-/** The environment that the runtime needs for that; everything else is up to the caller. */
-export function installedEnvironment(directory: string): Record<string, string> {
-  return { DENO_DIR: `${directory}/${INSTALL_DIR.cache}`, DENO_NO_UPDATE_CHECK: "1" };
+/**
+ * The environment that the runtime needs for that; everything else is up to the caller. Deno starts
+ * with many threads for a moment: with a heap for each the C library would keep 16 MB more.
+ *
+ * @param cache Where compiled code is, in the directory.
+ */
+export function installedEnvironment(
+  directory: string,
+  cache: string = INSTALL_DIR.cache,
+): Record<string, string> {
+  return {
+    DENO_DIR: `${directory}/${cache}`,
+    DENO_NO_UPDATE_CHECK: "1",
+    MALLOC_ARENA_MAX: "2",
+  };
 }

@@ -20,6 +20,14 @@ export const DENO_FLAGS: readonly string[] = [
 ];
 
 /**
+ * The same for modes that run for long and do little: half the memory, a little slower. V8 takes it at
+ * its start only.
+ */
+export const SMALL_DENO_FLAGS: readonly string[] = DENO_FLAGS.map((flag) =>
+  flag.startsWith("--v8-flags=") ? `${flag},--optimize-for-size` : flag
+);
+
+/**
  * The command and first arguments that start this program: the compiled binary itself, or Deno with
  * the main module of source or bundle. The mode and its arguments follow.
  *

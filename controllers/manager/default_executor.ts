@@ -14,6 +14,7 @@ import {
 import { errorText, TerminalError } from "../../lib/errors.ts";
 import { isAlreadyExists, isInvalid } from "../../lib/kube/api_error.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
+import { pause } from "../../lib/kube/retry.ts";
 import { apiVersion, type ResourceType } from "../../lib/kube/types.ts";
 import type { Log } from "../../lib/structured_log.ts";
 
@@ -124,19 +125,8 @@ export async function ensureDefaultExecutor(
       }
       lastSaid = said;
     }
-    await sleep(delayMs, signal);
+    await pause(delayMs, signal).catch(() => {
+      // The loop's condition sees that the signal has fired.
+    });
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end, { once: true });
-    if (signal.aborted) end();
-  });
 }

@@ -5,6 +5,7 @@
  */
 
 import { UsageError } from "../../lib/errors.ts";
+import { anyAddress } from "./any_address.ts";
 import { readGoFlags } from "../../lib/go_flags.ts";
 import { isLogLevel, type LogLevel } from "../../lib/structured_log.ts";
 
@@ -191,8 +192,7 @@ function parseAddress(text: string): SocketAddress | undefined {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]/]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (!match || port > 65_535) return undefined;
-  // Without a host, every address of both families.
-  return { hostname: match[1] ?? (match[2] || "::"), port };
+  return { hostname: match[1] ?? (match[2] || anyAddress()), port };
 }
 
 function parseLevel(text: string, problems: string[]): LogLevel {

@@ -11,6 +11,7 @@ import type { Log } from "../../lib/structured_log.ts";
 import type { Cluster } from "../spin_app/cluster.ts";
 import { createExecutorLookup } from "../webhooks/executor_lookup.ts";
 import { serviceHostNames, startWebhooks, type Webhooks } from "../webhooks/start_webhooks.ts";
+import { anyAddress } from "./any_address.ts";
 import type { ManagerMetrics } from "./manager_metrics.ts";
 import type { WebhookOptions } from "./manager_options.ts";
 import { findOwnNamespace } from "./own_namespace.ts";
@@ -59,7 +60,7 @@ async function startPatiently(
     try {
       return await start(options, init);
     } catch (error) {
-      if (error instanceof TerminalError || error instanceof Deno.errors.AddrInUse) throw error;
+      if (error instanceof TerminalError) throw error;
       init.log.warn("Cannot start the webhooks yet", { error: errorText(error) });
       await pause(RETRY_MS, init.signal).catch(() => {
         // The loop's condition sees that the signal has fired.
@@ -79,7 +80,7 @@ async function start(
     executors: createExecutorLookup(client, cluster),
     log,
     observer: metrics,
-    address: { hostname: "::", port: options.port },
+    address: { hostname: anyAddress(), port: options.port },
     certificateDir: options.certificateDir,
     own: namespace === undefined ? undefined : {
       secret: { name: options.secretName, namespace },

@@ -92,7 +92,8 @@ export async function handOverReplicas(
   });
 }
 
-function ownsReplicas(fields: unknown): boolean {
+/** Whether an entry of `managedFields` has `spec.replicas`. */
+export function ownsReplicas(fields: unknown): boolean {
   const spec = (fields as { "f:spec"?: Record<string, unknown> } | undefined)?.["f:spec"];
   return spec?.["f:replicas"] !== undefined;
 }

@@ -26,6 +26,7 @@ import {
   type Service,
   SERVICES,
 } from "../../lib/kube/workload_types.ts";
+import { ownsReplicas } from "./children.ts";
 import { configSources } from "./runtime_config.ts";
 
 /** Copies of what the cluster has, each kept up to date by a watch. */
@@ -75,9 +76,9 @@ export function createCluster(options: { namespace?: string; onTrouble: Trouble 
     deployments: new Informer(DEPLOYMENTS, {
       ...common(DEPLOYMENTS),
       ...ofApps,
-      trim: keepAll,
+      trim: trimDeployment,
     }),
-    services: new Informer(SERVICES, { ...common(SERVICES), ...ofApps, trim: keepAll }),
+    services: new Informer(SERVICES, { ...common(SERVICES), ...ofApps, trim: keepApplied }),
     pods: new Informer(PODS, {
       ...common(PODS),
       ...ofApps,
@@ -148,9 +149,21 @@ function appIndex(object: KubeObject): string[] {
   return key === undefined ? [] : [key];
 }
 
-/** `managedFields` tell what has been applied. */
-function keepAll<T>(object: T): T {
-  return object;
+/** Of `managedFields`, what tells what has been applied, and who sets the number of pods. */
+function keepApplied<T extends KubeObject>(object: T): T {
+  const managedFields = object.metadata.managedFields?.filter(({ manager, fieldsV1 }) =>
+    manager === OPERATOR.fieldManager || ownsReplicas(fieldsV1)
+  );
+  return managedFields ? { ...object, metadata: { ...object.metadata, managedFields } } : object;
+}
+
+function trimDeployment(deployment: Deployment): Deployment {
+  const { status, ...rest } = keepApplied(deployment);
+  const { observedGeneration, replicas, readyReplicas, updatedReplicas, conditions } = status ?? {};
+  return {
+    ...rest,
+    status: optional({ observedGeneration, replicas, readyReplicas, updatedReplicas, conditions }),
+  };
 }
 
 function trimPod({ metadata, status }: Pod): Pod {

@@ -93,16 +93,22 @@ export class SpinAppReconciler {
   }
 
   async #make(app: SpinApp, { spec }: SpinAppExecutor): Promise<void> {
-    if (spec.createDeployment) await this.#makeDeployment(app, spec.deploymentConfig ?? {});
-    else await this.#deployments.remove(app);
-    await this.#services.ensure(app, buildService(app));
+    const results = await Promise.allSettled([
+      spec.createDeployment
+        ? this.#makeDeployment(app, spec.deploymentConfig ?? {})
+        : this.#deployments.remove(app),
+      this.#services.ensure(app, buildService(app)),
+    ]);
+    for (const result of results) if (result.status === "rejected") throw result.reason;
   }
 
   async #makeDeployment(app: SpinApp, config: DeploymentConfig): Promise<void> {
     const { namespace = "" } = app.metadata;
     const loaded = app.spec.runtimeConfig?.loadFromSecret;
-    const generatedConfig = loaded ? undefined : await this.#configs.ensure(app);
-    await this.#bundles.ensure(config, namespace);
+    const [generatedConfig] = await Promise.all([
+      loaded ? undefined : this.#configs.ensure(app),
+      this.#bundles.ensure(config, namespace),
+    ]);
     const certificates = caSecretName(config);
     const wanted = buildDeployment(app, { config, secrets: { generatedConfig, certificates } });
     const live = this.#deployments.get(app);

@@ -4,10 +4,8 @@
  * @module
  */
 
-import { fieldReference, keyReference, resourceReference, resourceRequirements } from "./common.ts";
+import { fieldReference, keyReference, resourceReference } from "./common.ts";
 import { atomicObject, flag, int32, list, object, type Schema, text } from "./openapi.ts";
-
-export { resourceRequirements };
 
 /** Where a variable may come from. */
 function valueSource(description: string): Schema {
@@ -25,13 +23,10 @@ function valueSource(description: string): Schema {
   });
 }
 
-/**
- * The app's variables. Two that differ in case only would become one variable of the environment.
- * The sizes bound what the rule may cost; Kubernetes wants that to be known beforehand.
- */
+/** The app's variables. */
 export function variables(): Schema {
   const item = object("A variable: a value, or where it comes from.", {
-    name: text("Name of the variable, as in spin.toml.", { maxLength: 100 }),
+    name: text("Name of the variable, as in spin.toml."),
     value: text("The value."),
     valueFrom: valueSource("Where the value comes from, instead of value."),
   }, { required: ["name"] });
@@ -39,14 +34,6 @@ export function variables(): Schema {
     "Values for the variables that the app declares. The app reads them by Spin's variables " +
       "interface; its environment has them as SPIN_VARIABLE_ and the name in upper case.",
     item,
-    {
-      maxItems: 256,
-      "x-kubernetes-validations": [{
-        rule: "self.all(a, self.exists_one(b, a.name.lowerAscii() == b.name.lowerAscii()))",
-        message: "names of variables must differ in more than case: the environment has them in " +
-          "upper case",
-      }],
-    },
   );
 }
 

@@ -5,9 +5,9 @@
  */
 
 import { SPIN_APPS, type SpinAppSpec, type SpinAppStatus } from "../spin_app.ts";
-import { localReference } from "./common.ts";
+import { localReference, resourceRequirements } from "./common.ts";
 import { type CustomResourceDefinition, defineResource, type PrinterColumn } from "./definition.ts";
-import { environment, healthChecks, resourceRequirements, variables } from "./environment.ts";
+import { environment, healthChecks, variables } from "./environment.ts";
 import {
   flag,
   int32,

@@ -8,40 +8,32 @@ import { MOUNTED } from "../contract.ts";
 import { flag, list, object, type Schema, text } from "./openapi.ts";
 import { VOLUME_SOURCES } from "./volume_sources.ts";
 
-/** Volumes of the operator's own, as a list in CEL. */
-const RESERVED = `['${MOUNTED.runtimeConfig.volume}', '${MOUNTED.certificates.volume}']`;
-
 /**
  * Volumes of any source. Sources that Kubernetes gets later are kept too, and given to the pods as
  * they are.
  */
 export function volumes(): Schema {
+  const { runtimeConfig, certificates } = MOUNTED;
   const item = object("A volume: a name, and one source.", {
-    name: text("Name of the volume, for volumeMounts.", { maxLength: 63 }),
+    name: text("Name of the volume, for volumeMounts."),
     ...VOLUME_SOURCES,
-  }, { required: ["name"], "x-kubernetes-preserve-unknown-fields": true });
-  return list("Volumes that the pods have.", item, {
-    maxItems: 256,
-    "x-kubernetes-validations": [
-      {
-        rule: `self.all(v, !(v.name in ${RESERVED}))`,
-        message: `the volume names ${MOUNTED.runtimeConfig.volume} and ` +
-          `${MOUNTED.certificates.volume} belong to the operator: choose another`,
-      },
-      {
-        rule: "self.all(a, self.exists_one(b, a.name == b.name))",
-        message: "names of volumes must differ",
-      },
-    ],
+  }, {
+    required: ["name"],
+    "x-kubernetes-preserve-unknown-fields": true,
+    "x-kubernetes-validations": [{
+      rule: `self.name != '${runtimeConfig.volume}' && self.name != '${certificates.volume}'`,
+      message:
+        `the volume names ${runtimeConfig.volume} and ${certificates.volume} belong to the ` +
+        "operator: choose another",
+    }],
   });
+  return list("Volumes that the pods have.", item);
 }
 
 /** Where volumes are mounted. */
 export function volumeMounts(): Schema {
   const item = object("Where a volume is mounted.", {
-    mountPath: text("Path in the container; an app finds it under this path too.", {
-      maxLength: 1024,
-    }),
+    mountPath: text("Path in the container; an app finds it under this path too."),
     mountPropagation: text("None, HostToContainer or Bidirectional."),
     name: text("Name of the volume."),
     readOnly: flag("Whether the mount is read-only."),
@@ -50,20 +42,13 @@ export function volumeMounts(): Schema {
     ),
     subPath: text("Path in the volume that is mounted, instead of its root."),
     subPathExpr: text("The same with variables of the environment, as $(NAME)."),
-  }, { required: ["mountPath", "name"] });
-  return list("Where the volumes are mounted in the app's container.", item, {
-    maxItems: 128,
-    "x-kubernetes-validations": [
-      {
-        rule: `self.all(m, m.mountPath != '${MOUNTED.runtimeConfig.path}')`,
-        message:
-          `the operator mounts the runtime configuration at ${MOUNTED.runtimeConfig.path}: ` +
-          "use runtimeConfig.loadFromSecret for a file of your own",
-      },
-      {
-        rule: "self.all(a, self.exists_one(b, a.mountPath == b.mountPath))",
-        message: "only one volume can be mounted at a path",
-      },
-    ],
+  }, {
+    required: ["mountPath", "name"],
+    "x-kubernetes-validations": [{
+      rule: `self.mountPath != '${MOUNTED.runtimeConfig.path}'`,
+      message: `the operator mounts the runtime configuration at ${MOUNTED.runtimeConfig.path}: ` +
+        "use runtimeConfig.loadFromSecret for a file of your own",
+    }],
   });
+  return list("Where the volumes are mounted in the app's container.", item);
 }

@@ -9,9 +9,15 @@
 
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { INSTALL_DIR, installedCommand, type InstallVersion } from "../../lib/install_dir.ts";
+import {
+  INSTALL_DIR,
+  installedCommand,
+  installedEnvironment,
+  type InstallVersion,
+} from "../../lib/install_dir.ts";
 import { DENO_FLAGS } from "../../lib/self_command.ts";
 import { buildBundle } from "./bundle.ts";
+import { buildPodCache } from "./pod_cache.ts";
 
 /**
  * Builds an install directory. An older one in its place is replaced when the new one is complete.
@@ -30,6 +36,7 @@ export async function buildInstallDir(outDir: string, version: string): Promise<
   const about: InstallVersion = { version, deno: Deno.version.deno, arch: Deno.build.arch };
   await Deno.writeTextFile(join(unfinished, INSTALL_DIR.version), `${JSON.stringify(about)}\n`);
   await warmCache(unfinished);
+  await buildPodCache(unfinished);
   await removeIfThere(outDir);
   await Deno.rename(unfinished, outDir);
 }
@@ -54,6 +61,8 @@ function launcher(mode: string): string {
     denoFlags: DENO_FLAGS,
     args: mode === "" ? [] : [mode],
   }).map((word) => word.includes("$") ? `"${word}"` : word).join(" ");
+  const environment = Object.entries(installedEnvironment("$here"))
+    .map(([name, value]) => `${name}="${value}"`);
   return `#!/bin/sh
 here=$0
 while [ -L "$here" ]; do
@@ -61,8 +70,7 @@ while [ -L "$here" ]; do
   case $link in /*) here=$link ;; *) here=\${here%/*}/$link ;; esac
 done
 here=$(cd "\${here%/*}" && pwd)
-DENO_DIR=$here/${INSTALL_DIR.cache} DENO_NO_UPDATE_CHECK=1
-export DENO_DIR DENO_NO_UPDATE_CHECK
+export ${environment.join(" ")}
 exec ${command} "$@"
 `;
 }

@@ -69,7 +69,10 @@ export async function renderInstall(helm: string): Promise<string> {
   // The definitions as "deno task crds" writes them: Helm's YAML would be the same, worse to read.
   const definitions = [...definitionFiles()]
     .flatMap(([url, text]) => url.includes("/chart/") ? [] : [text]);
-  const rendered = await renderChart({ helm, values: ["crds.install=false"] });
+  const rendered = await renderChart({
+    helm,
+    values: ["crds.install=false", "runtimeClass.keep=false"],
+  });
   // Helm says which template an object is from; what the templates say themselves stays.
   const documents = parseAllDocuments(rendered.replace(/^# Source: .*\n/gm, ""));
   const objects = (documents as Document.Parsed[]).flatMap((document) => {

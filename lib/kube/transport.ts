@@ -102,7 +102,7 @@ export class KubeTransport {
 
   /**
    * Opens a WebSocket, for what a GET with an upgrade is: `portforward`. The caller closes it, and
-   * listens to its events from the start.
+   * listens to its events from the start. The server's certificate is checked in any case.
    */
   async webSocket(
     path: string,

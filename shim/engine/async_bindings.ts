@@ -97,8 +97,15 @@ const EDITS: readonly Edit[] = [
   },
 ];
 
-/** Byte streams in arrays of numbers would take eight times the memory, and most of the time. */
+/** Bytes as arrays of numbers would take eight times the memory, and most of the time. */
 const BYTE_EDITS: readonly Edit[] = [
+  {
+    find: /for \(const \[idx, elem\] of elems\.entries\(\)\) \{\s+const elemPtr = dataPtr /,
+    put: "if (elemSize32 === 1 && elems instanceof Uint8Array) {\n" +
+      "        new Uint8Array(ctx.memory.buffer).set(elems, dataPtr);\n" +
+      "      } else $&",
+    where: "function _lowerFlatList(",
+  },
   {
     find: "values = Array.from(new Uint8Array(this.#memory.buffer, this.#ptr, count));",
     put: "values = new Uint8Array(this.#memory.buffer, this.#ptr, count).slice();",

@@ -7,7 +7,7 @@
 import { toFileUrl } from "../../lib/file_url.ts";
 import { ARTIFACT_FILES, type ArtifactManifest } from "./artifact.ts";
 import { CaptureTable } from "./capture_table.ts";
-import { suspendable } from "./coroutine.ts";
+import { type CallContexts, suspendable } from "./coroutine.ts";
 import { GuestWaits } from "./guest_waits.ts";
 import type { LinkedImports } from "./link.ts";
 import { StartRecorder } from "./start_constants.ts";
@@ -118,6 +118,8 @@ export interface EngineShared {
   readonly coroutine: WebAssembly.Module;
   readonly turns: TurnQueue;
   readonly cpuLimitMs: number;
+  /** Has what a guest has the host do run in the asynchronous context of the call. Default: it need not. */
+  readonly contexts?: CallContexts | undefined;
 }
 
 /**
@@ -154,13 +156,14 @@ async function instantiate(
 ): Promise<ComponentInstance> {
   const preemption = new Preemption(options.shared);
   const waits = new GuestWaits();
+  const { coroutine, contexts } = options.shared;
   const recorder = new StartRecorder(options.imports);
   const memories: WebAssembly.Memory[] = [];
   const globals: WebAssembly.Global[] = [];
   const host = {
     CaptureTable,
     guard: preemption.guard.bind(preemption),
-    suspendable: (fn: unknown) => suspendable(fn, { helper: options.shared.coroutine, waits }),
+    suspendable: (fn: unknown) => suspendable(fn, { helper: coroutine, waits, contexts }),
     suspending: waits.suspending.bind(waits),
   };
   const exports = await bindings.instantiate(

@@ -27,9 +27,14 @@ export function entryName(sourceHex: string): string {
 
 /**
  * Reads and verifies an entry.
+ * @param options.isTrusted Nobody but root could have changed it, and it was complete when it
+ * appeared: its content is not verified, which takes a large component's start 30 ms and more.
  * @returns undefined if there is none, or if it is incomplete, damaged or of another version.
  */
-export async function readEntry(directory: string): Promise<PreparedComponent | undefined> {
+export async function readEntry(
+  directory: string,
+  { isTrusted = false }: { isTrusted?: boolean } = {},
+): Promise<PreparedComponent | undefined> {
   try {
     const manifest: ArtifactManifest = JSON.parse(
       await Deno.readTextFile(`${directory}/${ARTIFACT_FILES.manifest}`),
@@ -39,7 +44,7 @@ export async function readEntry(directory: string): Promise<PreparedComponent | 
     const checks = Object.entries(manifest.files).map(async ([name, digest]) => {
       const bytes = await readWholeFile(`${directory}/${name}`);
       files.set(name, bytes);
-      return await sha256Hex(bytes) === digest;
+      return isTrusted || await sha256Hex(bytes) === digest;
     });
     const isIntact = (await Promise.all(checks)).every((isGood) => isGood);
     files.delete(ARTIFACT_FILES.bindings);

@@ -57,6 +57,8 @@ Deno.test("readEntry() notices damage, and writeEntry() mends it", async (t) => 
         await writeEntry(directory, files);
         await damage(directory);
         assert.equal(await readEntry(directory), undefined);
+        const isTaken = await readEntry(directory, { isTrusted: true }) !== undefined;
+        assert.equal(isTaken, name === "a flipped byte", "what is trusted is not verified");
         await writeEntry(directory, files);
         assert.ok(await readEntry(directory));
       });

@@ -17,6 +17,8 @@ export interface PrepareOptions {
   readonly component: string;
   /** Are composed with it. Default: none. */
   readonly dependencies?: readonly DependencyFile[];
+  /** What messages call the file. Default: its path. */
+  readonly displayPath?: string;
   /** The user's cache; entries go into `prepared/`. */
   readonly cacheDir: string;
   /** Used when `cacheDir` cannot be written; removed by the caller. */
@@ -42,26 +44,28 @@ export async function prepare(path: string, options: PrepareOptions): Promise<Pr
     : [];
   const failure = await runPrepareProcess([path, directory, ...composition]);
   if (!failure) return warned(await readPrepared(directory, options.component), options);
-  if (!failure.isReadOnly) throw explain(failure, { path, component: options.component });
+  const shown = { path: options.displayPath ?? path, component: options.component };
+  if (!failure.isReadOnly) throw explain(failure, shown);
   options.report(
     `Cannot write to "${options.cacheDir}": components are prepared anew at every start. ` +
       "Choose a writable directory with --cache-dir.",
   );
   const elsewhere = `${await options.fallbackDir()}/${name}`;
   const again = await runPrepareProcess([path, elsewhere, ...composition]);
-  if (again) throw explain(again, { path, component: options.component });
+  if (again) throw explain(again, shown);
   return warned(await readPrepared(elsewhere, options.component), options);
 }
 
 /**
- * The prepared form in `directory`, which {@link prepare} made on this machine.
- * @throws {TerminalError} if it is damaged or of another version of the engine.
+ * The prepared form in `directory`: in a node's store, where {@link prepare} made it and which is
+ * read-only for all but root. Its content is taken as it is.
+ * @throws {TerminalError} if it is incomplete or of another version of the engine.
  */
 export async function openPrepared(
   directory: string,
   options: Pick<PrepareOptions, "component" | "report">,
 ): Promise<PreparedComponent> {
-  const prepared = await readEntry(directory);
+  const prepared = await readEntry(directory, { isTrusted: true });
   if (prepared) return warned(prepared, options);
   throw new TerminalError(
     "UnreadablePrepared",

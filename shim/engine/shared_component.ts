@@ -62,7 +62,7 @@ export async function loadSharedComponent(options: {
   const bindings: Bindings = await import(
     toFileUrl(`${options.directory}/${ARTIFACT_FILES.bindings}`).href
   );
-  const stacks = new StackHelpers();
+  const stacks = new StackHelpers({ contexts: options.shared.contexts });
   return {
     id,
     manifest,

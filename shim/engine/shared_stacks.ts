@@ -6,6 +6,8 @@
  * @module
  */
 
+import type { CallContexts } from "./coroutine.ts";
+
 /** JSPI, which TypeScript's library does not know yet. */
 const { Suspending, promising } = WebAssembly as unknown as {
   Suspending: new (fn: () => Promise<void>) => WebAssembly.ImportValue;
@@ -25,11 +27,19 @@ export interface StackHost {
 
 /** The compiled helpers of one isolate, by number of parameters. */
 export class StackHelpers {
+  readonly contexts: CallContexts | undefined;
   readonly #modules = new Map<number, WebAssembly.Module>();
+
+  /** @param options.contexts Carry the context of each call onto its stack, if given. */
+  constructor(options: { contexts?: CallContexts | undefined } = {}) {
+    this.contexts = options.contexts;
+  }
 
   /** The helper for functions of `count` parameters; see {@link buildHelper}. */
   of(count: number): WebAssembly.Module {
-    const module = this.#modules.get(count) ?? new WebAssembly.Module(buildHelper(count));
+    const hasContexts = this.contexts !== undefined;
+    const module = this.#modules.get(count) ??
+      new WebAssembly.Module(buildHelper(count, { hasContexts }));
     this.#modules.set(count, module);
     return module;
   }
@@ -40,12 +50,18 @@ export class SharedStacks {
   readonly #fn: WebAssembly.ImportValue;
   readonly #helper: WebAssembly.Module;
   readonly #host: StackHost;
+  readonly #contexts: CallContexts | undefined;
   readonly #idle: Stack[] = [];
 
   private constructor(
     fn: WebAssembly.ImportValue,
-    options: { helper: WebAssembly.Module; host: StackHost },
+    options: {
+      helper: WebAssembly.Module;
+      host: StackHost;
+      contexts: CallContexts | undefined;
+    },
   ) {
+    this.#contexts = options.contexts;
     this.#fn = fn;
     this.#helper = options.helper;
     this.#host = options.host;
@@ -65,6 +81,7 @@ export class SharedStacks {
     const stacks = new SharedStacks(fn as WebAssembly.ImportValue, {
       helper: options.helpers.of(length),
       host: options.host,
+      contexts: options.helpers.contexts,
     });
     try {
       stacks.#idle.push(stacks.#create());
@@ -84,7 +101,11 @@ export class SharedStacks {
   }
 
   #create(): Stack {
-    return new Stack(this.#helper, { fn: this.#fn, host: this.#host });
+    return new Stack(this.#helper, {
+      fn: this.#fn,
+      host: this.#host,
+      contexts: this.#contexts,
+    });
   }
 }
 
@@ -93,20 +114,28 @@ class Stack {
   readonly #run: () => Promise<unknown>;
   readonly #parameters: WebAssembly.Global[];
   readonly #host: StackHost;
+  readonly #contexts: CallContexts | undefined;
   #isStarted = false;
+  #enterContext: (() => void) | undefined;
   #wake!: () => void;
   #resolve!: (result: number) => void;
   #reject!: (error: unknown) => void;
 
   constructor(
     helper: WebAssembly.Module,
-    options: { fn: WebAssembly.ImportValue; host: StackHost },
+    options: {
+      fn: WebAssembly.ImportValue;
+      host: StackHost;
+      contexts: CallContexts | undefined;
+    },
   ) {
+    this.#contexts = options.contexts;
     const { exports } = new WebAssembly.Instance(helper, {
       h: {
         n: new Suspending(() => this.#next()),
         d: (result: number) => this.#resolve(result),
         f: options.fn,
+        b: () => this.#enterContext?.(),
       },
     });
     this.#host = options.host;
@@ -120,6 +149,7 @@ class Stack {
       this.#resolve = resolve;
       this.#reject = reject;
       this.#parameters.forEach((global, index) => global.value = parameters[index]);
+      this.#enterContext = this.#contexts?.capture();
       if (!this.#isStarted) this.#start();
       this.#host.enter(this.#wake);
     });
@@ -148,18 +178,22 @@ class Stack {
  * (import "h" "n" (func $next))                   ;; suspends until there is a call
  * (import "h" "d" (func $done (param i32)))
  * (import "h" "f" (func $call (param i32 …) (result i32)))
+ * (import "h" "b" (func $begin))                  ;; with contexts only; called after $next
  * (global (export "p0") (mut i32) (i32.const 0))  ;; and so on, one for each parameter
  * (func (export "r") (loop
  *   (call $next) (call $done (call $call (global.get 0) …)) (br 0)))
  * ```
  */
-function buildHelper(count: number): Uint8Array<ArrayBuffer> {
+function buildHelper(
+  count: number,
+  { hasContexts }: { hasContexts: boolean },
+): Uint8Array<ArrayBuffer> {
   const parameters = Array.from({ length: count }, (_, index) => index);
   const i32 = 0x7f;
   const name = (text: string) => [text.length, ...new TextEncoder().encode(text)];
   const section = (id: number, bytes: readonly number[]) => [id, ...leb(bytes.length), ...bytes];
   const body = [
-    ...[0x03, 0x40, 0x10, 0],
+    ...[0x03, 0x40, 0x10, 0, ...hasContexts ? [0x10, 3] : []],
     ...parameters.flatMap((index) => [0x23, index]),
     ...[0x10, 2, 0x10, 1, 0x0c, 0, 0x0b, 0x0b],
   ];
@@ -170,16 +204,17 @@ function buildHelper(count: number): Uint8Array<ArrayBuffer> {
       ...[0x60, count, ...parameters.map(() => i32), 1, i32],
     ]),
     ...section(2, [
-      3,
+      hasContexts ? 4 : 3,
       ...[...name("h"), ...name("n"), 0, 0],
       ...[...name("h"), ...name("d"), 0, 1],
       ...[...name("h"), ...name("f"), 0, 2],
+      ...hasContexts ? [...name("h"), ...name("b"), 0, 0] : [],
     ]),
     ...section(3, [1, 0]),
     ...section(6, [count, ...parameters.flatMap(() => [i32, 1, 0x41, 0, 0x0b])]),
     ...section(7, [
       count + 1,
-      ...[...name("r"), 0, 3],
+      ...[...name("r"), 0, hasContexts ? 4 : 3],
       ...parameters.flatMap((index) => [...name(`p${index}`), 3, index]),
     ]),
     ...section(10, [1, body.length + 1, 0, ...body]),

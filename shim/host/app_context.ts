@@ -26,9 +26,15 @@ import { createSqliteDatabase } from "../imports/sqlite_databases.ts";
 import { createVariableResolver, type VariableResolver } from "../imports/variable_resolver.ts";
 import { convertAllowedHttpHost } from "../loader/allowed_http_hosts.ts";
 import type { LockedApp, LockedComponent } from "../loader/locked_app.ts";
-import { checkFollow, type ComponentLogs, createComponentLogs } from "./component_logs.ts";
+import {
+  checkFollow,
+  type ComponentLogs,
+  type ComponentSinks,
+  createComponentLogs,
+} from "./component_logs.ts";
 import { HostInterfaces } from "./host_interfaces.ts";
 import type { HostOptions } from "./host_options.ts";
+import type { HostTelemetry } from "./host_telemetry.ts";
 
 /** What the edge of the program provides. */
 export interface AppContextEdge {
@@ -37,6 +43,8 @@ export interface AppContextEdge {
   readonly environment: (name: string) => string | undefined;
   /** Writes lines for the user. */
   readonly report: (lines: string[]) => void;
+  /** Absent if nothing is recorded. */
+  readonly telemetry?: HostTelemetry | undefined;
 }
 
 /** The interfaces of one app in one isolate. */
@@ -51,6 +59,11 @@ export interface AppContext {
    * @param wanted Those it imports, with their versions; others may be left out.
    */
   componentImports(id: string, wanted: readonly string[]): Promise<ImportObject>;
+  /** Has calls of further interfaces recorded, if calls are. */
+  record(
+    offered: ImportObject,
+    options: { component: string; wanted: readonly string[] },
+  ): Promise<ImportObject>;
   /** Renders a template over the app's variables. @throws {Error} by rejection. */
   render(template: string): Promise<string>;
   /** Writes what is left of the logs, and closes stores and files. Call it after the last request. */
@@ -79,7 +92,10 @@ export function createAppContext(
     report: edge.report,
   });
   const stores = new KeyValueStores(config.keyValueStores, edge.environment);
-  const interfaces = new HostInterfaces(config);
+  const interfaces = new HostInterfaces(config, { offersOtel: options.offersOtel ?? false });
+  const tracer = edge.telemetry?.tracer;
+  const spans = tracer &&
+    import("./host_spans.ts").then(({ HostSpans }) => new HostSpans(tracer));
   const recorder = options.recordCalls === undefined
     ? undefined
     : import("./call_recorder.ts").then(({ CallRecorder }) =>
@@ -98,18 +114,28 @@ export function createAppContext(
         options,
         internal: edge.internal,
         outbound: createPolicy(locked),
+        telemetry: edge.telemetry,
         variables: variables.component(id),
       });
     });
+  }
+
+  async function record(
+    offered: ImportObject,
+    watched: { component: string; wanted: readonly string[] },
+  ): Promise<ImportObject> {
+    return (await recorder)?.watch(offered, watched) ?? offered;
   }
 
   return {
     component,
     async componentImports(id, wanted) {
       await tls.load();
-      const offered = await interfaces.offer(component(id), wanted);
-      return (await recorder)?.watch(offered, { component: id, wanted }) ?? offered;
+      const plain = await interfaces.offer(component(id), wanted);
+      const offered = (await spans)?.trace(plain, wanted) ?? plain;
+      return await record(offered, { component: id, wanted });
     },
+    record,
     render: (template) => variables.render(template),
     async close() {
       await logs.close(FLUSH_MS);
@@ -188,6 +214,7 @@ interface ContextParts {
   readonly internal: InternalRequests;
   readonly outbound: OutboundPolicy;
   readonly variables: ComponentContext["variables"];
+  readonly telemetry: HostTelemetry | undefined;
 }
 
 function createContext(locked: LockedComponent, parts: ContextParts): ComponentContext {
@@ -197,7 +224,7 @@ function createContext(locked: LockedComponent, parts: ContextParts): ComponentC
     environment: Object.entries(locked.env ?? {}),
     arguments: [],
     mounts: createMounts(locked, parts.options.allowTransientWrite),
-    ...parts.logs.sinks(locked.id),
+    ...sinksOf(locked.id, parts),
     outbound: parts.outbound,
     variables: parts.variables,
     keyValueLabels: componentLabels(locked, "key_value_stores"),
@@ -209,7 +236,13 @@ function createContext(locked: LockedComponent, parts: ContextParts): ComponentC
         : undefined,
     aiModels: componentLabels(locked, "ai_models"),
     internal: parts.internal,
+    ...(parts.telemetry ? { telemetry: parts.telemetry.forComponent() } : {}),
   };
+}
+
+function sinksOf(id: string, { logs, telemetry }: ContextParts): ComponentSinks {
+  const sinks = logs.sinks(id);
+  return telemetry?.watchOutput(id, sinks) ?? sinks;
 }
 
 function createMounts(component: LockedComponent, isWritable: boolean): Mount[] {

@@ -13,8 +13,9 @@ import { type FieldEntry, latin1Text } from "../imports/http_fields.ts";
 export class UnusableResponse extends Error {
   override readonly name = "UnusableResponse";
 
-  constructor(component: string, answer: string) {
-    super(`component "${component}" answered with ${answer}`);
+  /** @param options.cause The error code, if it answered with one. */
+  constructor(component: string, answer: string, options?: ErrorOptions) {
+    super(`component "${component}" answered with ${answer}`, options);
   }
 }
 
@@ -80,7 +81,10 @@ export class Exchange implements BodyListener {
     if (result.tag === "err") {
       const { tag, val } = result.val as { tag: string; val?: unknown };
       const detail = val === undefined ? "" : ` (${describe(val)})`;
-      return this.fail(new UnusableResponse(this.#component, `the error ${tag}${detail}`));
+      const answered = `the error ${tag}${detail}`;
+      return this.fail(
+        new UnusableResponse(this.#component, answered, { cause: result.val }),
+      );
     }
     const answer = result.val;
     if (answer.status < 200 || answer.status > 599) {

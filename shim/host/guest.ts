@@ -11,21 +11,26 @@ import type { InstancePool } from "../engine/instance_pool.ts";
 import { RequestCancelled } from "../engine/preemption.ts";
 import { TerminalError } from "../../lib/errors.ts";
 import { guestFailure } from "./guest_failure.ts";
+import type { Observer } from "./observer.ts";
 
 /** One component in one isolate. */
 export class Guest {
   readonly id: string;
   /** Its exports, with their versions. */
   readonly exports: readonly string[];
+  /** Is to be told of messages that it gets. */
+  readonly observer: Observer | undefined;
   readonly #instances: InstancePool | ConcurrentInstances;
 
   constructor(options: {
     id: string;
+    observer?: Observer | undefined;
     exports: readonly string[];
     pool: InstancePool | ConcurrentInstances;
   }) {
     this.id = options.id;
     this.exports = options.exports;
+    this.observer = options.observer;
     this.#instances = options.pool;
   }
 
@@ -45,6 +50,12 @@ export class Guest {
   /** The instances of a component of WASI 0.3, or undefined if it is one of 0.2. */
   get concurrent(): ConcurrentInstances | undefined {
     return "call" in this.#instances ? this.#instances : undefined;
+  }
+
+  /** Numbers of its instances. */
+  get counters(): { readonly created: number; readonly reset: number; readonly discarded: number } {
+    const { counters } = this.#instances;
+    return { reset: 0, ...counters };
   }
 
   /** Drops all instances. */

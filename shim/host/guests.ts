@@ -16,12 +16,16 @@ import { type LinkedImports, linkImports } from "../engine/link.ts";
 import { compileInterruptHelper, TurnQueue } from "../engine/preemption.ts";
 import { openCopyOnWrite } from "../engine/reset_copy_on_write.ts";
 import { calledWhileStarting, watchCalls } from "../engine/start_constants.ts";
-import type { InternalRequests } from "../imports/component_context.ts";
+import type { ImportObject, InternalRequests } from "../imports/component_context.ts";
 import type { LockedApp } from "../loader/locked_app.ts";
+import type { Middleware } from "../loader/middleware.ts";
 import { type AppContext, createAppContext } from "./app_context.ts";
 import type { Command } from "./command.ts";
 import { Guest } from "./guest.ts";
 import { DEFAULT_REUSE, type HostOptions } from "./host_options.ts";
+import type { HostTelemetry } from "./host_telemetry.ts";
+import type { HttpGuest } from "./http_guest.ts";
+import type { Observer } from "./observer.ts";
 
 /** A component as an isolate gets it. Can be posted to a worker. */
 export interface IsolateComponent {
@@ -30,6 +34,8 @@ export interface IsolateComponent {
   readonly directory: string;
   readonly manifest: ArtifactManifest;
   readonly modules: CompiledModules;
+  /** Set if it stands before another component. */
+  readonly middleware?: Middleware;
 }
 
 /** What an isolate is made from. Can be posted to a worker. */
@@ -57,12 +63,26 @@ const MAX_WAIT_MS = 10_000;
 /** The export of commands; which of them can be run is known to `command.ts`, loaded for them. */
 const RUN = /^wasi:cli\/run@/;
 
+/** What comes after a middleware, by the id in {@link Middleware}. Asked when there is a request. */
+export type NextHttpGuest = (id: string) => HttpGuest;
+
+/** What the isolate provides. */
+export interface GuestsEdge {
+  readonly internal: InternalRequests;
+  readonly next: NextHttpGuest;
+  /** Absent if nothing is recorded. */
+  readonly telemetry?: HostTelemetry | undefined;
+  readonly observer?: Observer | undefined;
+}
+
 /** The components of an app in one isolate. The owner closes it, after the last call. */
 export interface Guests {
   /** The component called `id`. @throws {TerminalError} if the isolate was not given it. */
   guest(id: string): Guest;
   /** All of them that are called, not run, in the app's order. */
   readonly all: readonly Guest[];
+  /** Bytes that the live instances are charged with. */
+  readonly instanceBytes: number;
   /**
    * The component called `id`, to be run as a program.
    * @throws {TerminalError} if it does not export `wasi:cli/run`.
@@ -79,14 +99,16 @@ export interface Guests {
  */
 export async function loadGuests(
   init: IsolateInit,
-  edge: IsolateEdge & { internal: InternalRequests },
+  edge: IsolateEdge & GuestsEdge,
 ): Promise<Guests> {
   const context = createAppContext(init.app, init.options, edge);
+  const contexts = edge.telemetry?.tracer;
   const engine: EngineShared = {
     helper: compileInterruptHelper(),
-    coroutine: compileCoroutineHelper(),
+    coroutine: compileCoroutineHelper({ hasContexts: contexts !== undefined }),
     turns: new TurnQueue(),
     cpuLimitMs: init.options.cpuLimitMs,
+    contexts,
   };
   const copyOnWrite = openCopyOnWrite();
   const shared: PoolShared = {
@@ -117,8 +139,8 @@ export async function loadGuests(
         }
         if (isOnlyCommand(manifest)) continue;
       }
-      const pool = await createPool(component, { context, engine, shared, init });
-      guests.set(id, new Guest({ id, exports: manifest.exports, pool }));
+      const pool = await createPool(component, { context, engine, shared, init, next: edge.next });
+      guests.set(id, new Guest({ id, exports: manifest.exports, pool, observer: edge.observer }));
     }
   } catch (error) {
     await close();
@@ -155,6 +177,9 @@ export async function loadGuests(
     },
     render: (template) => context.render(template),
     all: [...guests.values()],
+    get instanceBytes() {
+      return shared.budget.bytes;
+    },
     close,
   };
 }
@@ -166,10 +191,11 @@ async function createPool(
     engine: EngineShared;
     shared: PoolShared;
     init: IsolateInit;
+    next: NextHttpGuest;
   },
 ): Promise<InstancePool | ConcurrentInstances> {
   const { id, manifest } = component;
-  const offered = await options.context.componentImports(id, manifest.imports);
+  const offered = await offerImports(component, options);
   const imports = linkImports(manifest, { component: id, offered });
   if (manifest.bindings === "async") {
     return await createConcurrent(component, { imports, ...options });
@@ -191,6 +217,15 @@ async function createPool(
   } catch (error) {
     throw cannotStart(id, error);
   }
+}
+
+async function offerImports(
+  { id, manifest, middleware }: IsolateComponent,
+  options: { context: AppContext; next: NextHttpGuest },
+): Promise<ImportObject> {
+  if (!middleware) return await options.context.componentImports(id, manifest.imports);
+  const { offerToMiddleware } = await import("./middleware.ts");
+  return await offerToMiddleware(middleware, manifest.imports, options);
 }
 
 /** Loaded only for components of WASI 0.3. */

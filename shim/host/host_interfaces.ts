@@ -5,6 +5,7 @@
  * @module
  */
 
+import { TerminalError } from "../../lib/errors.ts";
 import type { ComponentContext, ImportObject } from "../imports/component_context.ts";
 import type { RuntimeConfig } from "../imports/runtime_config.ts";
 import { createWasiCli } from "../imports/wasi_cli.ts";
@@ -20,6 +21,8 @@ type Create = (component: ComponentContext, wanted: readonly string[]) => Import
 /** What the families of one isolate share. */
 interface Isolate {
   readonly config: RuntimeConfig;
+  /** Whether `wasi:otel` may be imported. */
+  readonly offersOtel: boolean;
   /** Called when the isolate ends. */
   onClose(close: () => void): void;
 }
@@ -28,6 +31,7 @@ interface Isolate {
 const FAMILIES: Readonly<Record<string, (isolate: Isolate) => Promise<Create>>> = {
   "wasi:config/": async () => (await import("../imports/wasi_config.ts")).createWasiConfig,
   "wasi:keyvalue/": async () => (await import("../imports/wasi_keyvalue.ts")).createWasiKeyvalue,
+  "wasi:otel/": loadOtel,
   "wasi:sockets/": async () => (await import("../imports/wasi_sockets.ts")).createWasiSockets,
   "fermyon:spin/config": loadVariables,
   "fermyon:spin/variables": loadVariables,
@@ -37,15 +41,31 @@ const FAMILIES: Readonly<Record<string, (isolate: Isolate) => Promise<Create>>> 
   "spin:key-value/": loadKeyValue,
   "fermyon:spin/llm": loadLlm,
   "fermyon:spin/mqtt": loadMqtt,
+  "spin:mqtt/": loadMqtt,
   "fermyon:spin/mysql": loadMysql,
+  "spin:mysql/": loadMysql,
   "fermyon:spin/postgres": loadPostgres,
   "spin:postgres/": loadPostgres,
   "fermyon:spin/redis": loadRedis,
+  "spin:redis/": loadRedis,
   "fermyon:spin/sqlite": loadSqlite,
   "spin:sqlite/": loadSqlite,
   // What dependencies have not inherited: `DENIED_PREFIX`.
   "denied-": loadDenied,
 };
+
+async function loadOtel({ offersOtel }: Isolate): Promise<Create> {
+  const { createWasiOtel } = await import("../imports/wasi_otel.ts");
+  return (component, wanted) => {
+    if (offersOtel) return createWasiOtel(component);
+    const names = wanted.filter((name) => name.startsWith("wasi:otel/"));
+    throw new TerminalError(
+      "ExperimentalImport",
+      `Component "${component.id}" imports ${names.join(", ")}, which is experimental; allow it ` +
+        "with --experimental-wasi-otel",
+    );
+  };
+}
 
 async function loadVariables(): Promise<Create> {
   return (await import("../imports/spin_variables.ts")).createSpinVariables;
@@ -117,8 +137,8 @@ export class HostInterfaces {
   readonly #families = new Map<(isolate: Isolate) => Promise<Create>, Promise<Create>>();
   readonly #close: (() => void)[] = [];
 
-  constructor(config: RuntimeConfig) {
-    this.#isolate = { config, onClose: (close) => this.#close.push(close) };
+  constructor(config: RuntimeConfig, { offersOtel }: { offersOtel: boolean }) {
+    this.#isolate = { config, offersOtel, onClose: (close) => this.#close.push(close) };
   }
 
   /**

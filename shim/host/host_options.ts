@@ -8,6 +8,7 @@
 import type { ReuseLimits } from "../engine/concurrent_instances.ts";
 import type { InstanceStrategy } from "../engine/instance_pool.ts";
 import type { RuntimeConfig } from "../imports/runtime_config.ts";
+import type { TelemetrySettings } from "../telemetry/settings.ts";
 
 /** How instances of WASI 0.3 components are reused unless something else is said: as Spin does it. */
 export const DEFAULT_REUSE: ReuseLimits = {
@@ -58,6 +59,12 @@ export interface HostOptions {
   readonly explainErrors: boolean;
   /** Arguments of the app's commands, after their own names. */
   readonly commandArguments?: readonly string[];
+  /** What is recorded, and where it is sent to. Absent: nothing, at no cost. */
+  readonly telemetry?: TelemetrySettings;
+  /** Where metrics for Prometheus are served. Absent: nowhere, at no cost. */
+  readonly metrics?: { readonly hostname: string; readonly port: number };
+  /** Components may import the experimental interfaces `wasi:otel@0.2.0-rc.2`. Default: no. */
+  readonly offersOtel?: boolean;
   /** File to which the host functions that components call are written; see `call_recorder.ts`. */
   readonly recordCalls?: string;
 }

@@ -11,6 +11,7 @@ import { RequestCancelled, RequestTimedOut } from "../engine/preemption.ts";
 import type { RequestHead } from "../imports/wasi_http.ts";
 import { errorText } from "../../lib/errors.ts";
 import type { HttpRoute, StaticResponse } from "./http_triggers.ts";
+import type { Observer } from "./observer.ts";
 import { parseAddress, type RequestAddress, serverRequest } from "./request_view.ts";
 import type { RouteMatch, Router } from "./router.ts";
 import { componentHeaders } from "./spin_headers.ts";
@@ -35,6 +36,8 @@ export interface HttpAppOptions {
   readonly info: Record<string, string>;
   /** Tells of a failed request, as one line. */
   readonly report: (line: string) => void;
+  /** Is told of every request that reaches the routes. */
+  readonly observer?: Observer | undefined;
   /** Show the cause of a failed request in the response; for the developer's own screen only. */
   readonly explainErrors: boolean;
 }
@@ -109,6 +112,26 @@ function handle(
   const address = parseAddress(request.url, received.header("host"));
   if (!address || INTERNAL_HOST.test(address.authority)) return badRequest();
   const match = options.router.match(address.path);
+  const { observer } = options;
+  if (!observer) return answer(context, { options, received, address, match });
+  const { method } = received;
+  const client = context.env.remoteAddr;
+  return observer.request(
+    { method, address, match, header: (name) => received.header(name), client },
+    async () => await answer(context, { options, received, address, match }),
+  );
+}
+
+function answer(
+  context: Context<Bindings>,
+  { options, received, address, match }: {
+    options: HttpAppOptions;
+    received: ReturnType<typeof serverRequest>;
+    address: RequestAddress;
+    match: RouteMatch<HttpRoute> | undefined;
+  },
+): Response | Promise<Response> {
+  const request = context.req.raw;
   if (!match) return new Response(null, { status: 404 });
   if (match.target.staticResponse) return staticResponse(match.target.staticResponse);
   const head: RequestHead = {

@@ -9,12 +9,19 @@ import type { LockedApp } from "../loader/locked_app.ts";
 import type { CallObserver } from "./guest_caller.ts";
 import { type Guests, type IsolateEdge, type IsolateInit, loadGuests } from "./guests.ts";
 import { answerHead, createHttpApp } from "./http_app.ts";
+import type { HostTelemetry } from "./host_telemetry.ts";
 import { createHttpGuest, type HttpGuest } from "./http_guest.ts";
 import type { Handler } from "./http_listener.ts";
 import { componentExecutors, type HttpRoute, httpRoutes } from "./http_triggers.ts";
 import { createInternalRequests } from "./internal_requests.ts";
+import type { HostMetrics } from "./metrics/host_metrics.ts";
+import type { Snapshot } from "./metrics/samples.ts";
+import { combineObservers } from "./observer.ts";
 import { Router } from "./router.ts";
 import { SlowRequests } from "./slow_requests.ts";
+
+/** Milliseconds that the last telemetry may take to be sent. */
+const FLUSH_MS = 2_000;
 
 /** A serving isolate. The owner closes it, after the last request. */
 export interface Isolate {
@@ -22,6 +29,8 @@ export interface Isolate {
   readonly handler: Handler;
   /** For the other triggers. */
   readonly guests: Guests;
+  /** Its numbers; absent if no metrics are served. */
+  readonly snapshot?: () => Snapshot;
   close(): Promise<void>;
 }
 
@@ -36,9 +45,23 @@ export async function createIsolate(init: IsolateInit, edge: IsolateEdge): Promi
     caller: (id) => callers.get(id),
     selfUrl: () => init.selfUrl,
   });
-  const guests = await loadGuests(init, { internal, ...edge });
+  const middleware = init.components.some((component) => component.middleware)
+    ? await import("./middleware.ts")
+    : undefined;
+  middleware?.checkMiddleware(init.components);
+  const telemetry = await createTelemetry(init, edge);
+  const metrics = await createMetrics(init);
+  const observer = combineObservers([telemetry, metrics].filter((item) => item !== undefined));
+  let links: ReadonlyMap<string, HttpGuest> | undefined;
+  const guests = await loadGuests(init, {
+    internal,
+    next: (id) => links!.get(id)!,
+    telemetry,
+    observer,
+    ...edge,
+  });
   const slow = new SlowRequests();
-  const observer: CallObserver = {
+  const calls: CallObserver = {
     onLateFailure: (error) =>
       edge.report([`Warning: Component error after response started: ${error.message}`]),
   };
@@ -46,16 +69,26 @@ export async function createIsolate(init: IsolateInit, edge: IsolateEdge): Promi
     for (const [component, wagi] of componentExecutors(routes)) {
       const caller = wagi
         ? await createWagiGuest(component, { guests, slow, argv: wagi.argv, init })
-        : createHttpGuest(guests.guest(component), { slow, observer });
+        : createHttpGuest(guests.guest(component), { slow, observer: calls });
       callers.set(component, caller);
+    }
+    links = middleware?.chainMiddleware(init.components, {
+      callers,
+      create: (id) => createHttpGuest(guests.guest(id), { slow, observer: calls }),
+    });
+    for (const [id, caller] of telemetry ? callers : []) {
+      const isWagi = routes.some(({ component, wagi }) => component === id && wagi);
+      callers.set(id, telemetry!.traceGuest(id, caller, isWagi ? "wagi" : "wasm"));
     }
   } catch (error) {
     await guests.close();
+    await telemetry?.close(0);
     throw error;
   }
   const app = createHttpApp({
     router: publicRouter(routes),
     call: (id, head, clientGone) => callers.get(id)!.call(head, clientGone),
+    observer,
     info: appInfo(init.app),
     report: (line) => edge.report([line]),
     explainErrors: init.options.explainErrors,
@@ -64,8 +97,29 @@ export async function createIsolate(init: IsolateInit, edge: IsolateEdge): Promi
     handler: (request, info) =>
       request.method === "HEAD" ? answerHead(app, request, info) : app.fetch(request, info),
     guests,
-    close: () => guests.close(),
+    ...(metrics ? { snapshot: () => metrics.snapshot(guests, init) } : {}),
+    async close() {
+      await guests.close();
+      await telemetry?.close(FLUSH_MS);
+    },
   };
+}
+
+/** Loaded only if metrics are served. */
+async function createMetrics({ options }: IsolateInit): Promise<HostMetrics | undefined> {
+  if (!options.metrics) return undefined;
+  const { HostMetrics } = await import("./metrics/host_metrics.ts");
+  return new HostMetrics();
+}
+
+/** Loaded only if there is something to record. */
+async function createTelemetry(
+  { app, options }: IsolateInit,
+  { report }: IsolateEdge,
+): Promise<HostTelemetry | undefined> {
+  if (!options.telemetry) return undefined;
+  const { HostTelemetry } = await import("./host_telemetry.ts");
+  return new HostTelemetry(options.telemetry, { appId: String(app.metadata.name), report });
 }
 
 /** Loaded only for apps that have such programs. */

@@ -14,6 +14,7 @@ import type { HostOptions } from "./host_options.ts";
 import { findPort, HttpListener, type ListenOptions } from "./http_listener.ts";
 import { httpRoutes } from "./http_triggers.ts";
 import { createIsolate, type Isolate } from "./isolate.ts";
+import type { MetricsServer } from "./metrics/metrics_server.ts";
 import { prepareComponents, TemporaryDirectory } from "./prepare_components.ts";
 import { writeReport } from "./report.ts";
 import type { RunningTrigger } from "./trigger.ts";
@@ -83,17 +84,41 @@ async function serve(
   const { options, app } = server.isolateInit;
   const http = hasHttp ? await serveHttp(server) : undefined;
   const running: RunningTrigger[] = [];
+  let metrics: MetricsServer | undefined;
   try {
+    metrics = await serveMetrics(server, http?.workers);
     if (app.triggers.some(({ trigger_type: type }) => type !== "http")) {
       running.push(...await startOthers(server));
     }
     return await firstEnd(running, { signal, hasHttp });
   } finally {
     await Promise.all([http?.stop(), ...running.map((trigger) => trigger.stop(options.graceMs))]);
+    await metrics?.stop();
   }
 }
 
-async function serveHttp(server: Server): Promise<{ stop(): Promise<void> }> {
+/** The code for it is loaded if an address is given. */
+async function serveMetrics(
+  { isolate, isolateInit: { options } }: Server,
+  workers: Workers | undefined,
+): Promise<MetricsServer | undefined> {
+  const { snapshot } = isolate;
+  if (!options.metrics || !snapshot) return undefined;
+  const { startMetricsServer } = await import("./metrics/metrics_server.ts");
+  const server = startMetricsServer(
+    options.metrics,
+    async () => {
+      const others = await workers?.snapshots();
+      return { live: [snapshot(), ...others?.live ?? []], gone: others?.gone ?? [] };
+    },
+  );
+  writeReport([`Metrics: http://${server.address}/metrics`]);
+  return server;
+}
+
+async function serveHttp(
+  server: Server,
+): Promise<{ readonly workers: Workers | undefined; stop(): Promise<void> }> {
   const { options, app } = server.isolateInit;
   const listen: ListenOptions = {
     hostname: options.listen.hostname,
@@ -110,6 +135,7 @@ async function serveHttp(server: Server): Promise<{ stop(): Promise<void> }> {
   reportDuplicates(app);
   announce(app, { baseUrl: server.baseUrl, format: options.announce });
   return {
+    workers,
     async stop() {
       await Promise.all([listener.stop(options.graceMs), workers?.stop(options.graceMs)]);
     },
@@ -123,6 +149,7 @@ async function startOthers({ isolate, isolateInit }: Server): Promise<RunningTri
   return await startTriggers(app, {
     guests: isolate.guests,
     options,
+    environment: readEnvironment,
     render: isolate.guests.render,
     report: writeReport,
     announce: (lines) => {
@@ -167,18 +194,6 @@ async function checkTriggers(app: LockedApp): Promise<void> {
   if (app.triggers.some(({ trigger_type: type }) => type !== "http")) {
     const { checkTriggerTypes } = await import("./triggers/triggers.ts");
     checkTriggerTypes(app);
-  }
-  const withMiddleware = app.components.filter((component) =>
-    component.host_requirements?.middleware === "required"
-  );
-  if (withMiddleware.length > 0) {
-    throw new TerminalError(
-      "UnmetRequirement",
-      "This application requires the following features that are not available in this version of " +
-        `the 'http' trigger: middleware (of ${
-          withMiddleware.map(({ id }) => `"${id}"`).join(", ")
-        })`,
-    );
   }
 }
 

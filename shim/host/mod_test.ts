@@ -69,12 +69,6 @@ Deno.test("runHost() refuses apps that it cannot serve", async (t) => {
       "UnreadableSource",
       /^Cannot read "\/no\/such\/file\.wasm", the source of component "c"/,
     ],
-    [
-      "a component that needs middleware",
-      appOf([FIXED], [{ ...component, host_requirements: { middleware: "required" } }]),
-      "UnmetRequirement",
-      /middleware \(of "c"\)/,
-    ],
   ];
   for (const [name, app, reason, message] of cases) {
     await t.step(name, async () => {

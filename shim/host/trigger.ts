@@ -17,6 +17,8 @@ export interface TriggerInit {
   readonly globals: LockedTrigger["trigger_config"];
   readonly guests: Guests;
   readonly options: HostOptions;
+  /** The process environment, for credentials that services' own tools look for there. */
+  readonly environment: (name: string) => string | undefined;
   /** Renders a template over the app's variables. @throws {Error} by rejection. */
   readonly render: (template: string) => Promise<string>;
   /** Writes lines for the user, to stderr. */

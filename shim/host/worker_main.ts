@@ -8,6 +8,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { HttpListener, type ListenOptions } from "./http_listener.ts";
 import type { IsolateInit } from "./guests.ts";
 import { createIsolate } from "./isolate.ts";
+import type { Snapshot } from "./metrics/samples.ts";
 import { writeReport } from "./report.ts";
 
 /** What a worker is started with. */
@@ -17,7 +18,16 @@ export interface WorkerInit {
 }
 
 /** From the worker to the main isolate. */
-export type WorkerMessage = { readonly type: "ready" } | { readonly type: "stopped" };
+export type WorkerMessage =
+  | { readonly type: "ready" }
+  | { readonly type: "stopped" }
+  | { readonly type: "metrics"; readonly question: number; readonly snapshot: Snapshot };
+/** From the main isolate to the worker, which answers with its numbers. */
+export interface MetricsMessage {
+  readonly type: "metrics";
+  /** Goes back with the answer. */
+  readonly question: number;
+}
 /** From the main isolate to the worker. */
 export interface StopMessage {
   readonly type: "stop";
@@ -37,7 +47,15 @@ export async function runWorker(): Promise<void> {
     report: (line) => writeReport([line]),
   });
   port.postMessage({ type: "ready" } satisfies WorkerMessage);
-  const { graceMs } = await new Promise<StopMessage>((resolve) => port.once("message", resolve));
+  const { graceMs } = await new Promise<StopMessage>((resolve) => {
+    port.on("message", (message: StopMessage | MetricsMessage) => {
+      if (message.type === "stop") return resolve(message);
+      const snapshot = isolate.snapshot?.() ?? {};
+      port.postMessage(
+        { type: "metrics", question: message.question, snapshot } satisfies WorkerMessage,
+      );
+    });
+  });
   await listener.stop(graceMs);
   await isolate.close();
   // The main isolate ends this one when it hears that.

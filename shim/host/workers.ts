@@ -6,17 +6,30 @@
 
 import { Worker } from "node:worker_threads";
 import { errorText } from "../../lib/errors.ts";
-import type { StopMessage, WorkerInit, WorkerMessage } from "./worker_main.ts";
+import type { Snapshot } from "./metrics/samples.ts";
+import type { MetricsMessage, StopMessage, WorkerInit, WorkerMessage } from "./worker_main.ts";
 
 /** Milliseconds before a dead worker is replaced; doubles each time it dies without serving. */
 const FIRST_DELAY_MS = 50;
 const MAX_DELAY_MS = 10_000;
 /** Milliseconds a worker has to write its logs and close its stores. */
 const CLOSE_MS = 3_000;
+/** Milliseconds that a worker has to tell its numbers; a guest may be computing in it. */
+const METRICS_MS = 1_000;
 
 interface Member {
   readonly worker: Worker;
   isReady: boolean;
+  /** Its last numbers, if anybody asked for them. */
+  snapshot?: Snapshot;
+}
+
+/** The numbers of workers. */
+export interface WorkerSnapshots {
+  /** Of those that serve; of one that does not answer in time the last ones. */
+  readonly live: readonly Snapshot[];
+  /** The last ones of those that have died. */
+  readonly gone: readonly Snapshot[];
 }
 
 /** A number of workers that serve the same thing. */
@@ -27,6 +40,8 @@ export class Workers {
   readonly #members = new Set<Member>();
   readonly #restarts = new Set<ReturnType<typeof setTimeout>>();
   #isStopping = false;
+  #questions = 0;
+  readonly #gone: Snapshot[] = [];
 
   /** @param options.module What a worker runs; the program itself by default. */
   constructor(init: WorkerInit, options: { report: (line: string) => void; module?: URL }) {
@@ -38,6 +53,19 @@ export class Workers {
   /** Starts `count` workers; they serve as soon as they are ready. */
   start(count: number): void {
     for (let i = 0; i < count; i++) this.#spawn(FIRST_DELAY_MS);
+  }
+
+  /** Asks all workers for their numbers. */
+  async snapshots(): Promise<WorkerSnapshots> {
+    const question = this.#questions++;
+    const members = [...this.#members].filter(({ isReady }) => isReady);
+    const answers = await Promise.all(members.map(async (member) => {
+      const snapshot = await askForMetrics(member.worker, question);
+      if (snapshot) member.snapshot = snapshot;
+      return member.snapshot;
+    }));
+    const live = answers.filter((snapshot) => snapshot !== undefined);
+    return { live, gone: this.#gone };
   }
 
   /** Drains and ends all workers. One that is still starting has nothing to drain. */
@@ -58,6 +86,7 @@ export class Workers {
     worker.on("error", (error) => reason = errorText(error));
     worker.on("exit", () => {
       this.#members.delete(member);
+      if (member.snapshot) this.#gone.push(member.snapshot);
       if (!this.#isStopping) this.#replace(member.isReady ? FIRST_DELAY_MS : delayMs, reason);
     });
   }
@@ -70,6 +99,20 @@ export class Workers {
     }, delayMs);
     this.#restarts.add(timer);
   }
+}
+
+async function askForMetrics(worker: Worker, question: number): Promise<Snapshot | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Snapshot | undefined>();
+  function onMessage(message: WorkerMessage): void {
+    if (message.type === "metrics" && message.question === question) resolve(message.snapshot);
+  }
+  const timer = setTimeout(() => resolve(undefined), METRICS_MS);
+  worker.on("message", onMessage);
+  worker.postMessage({ type: "metrics", question } satisfies MetricsMessage);
+  const snapshot = await promise;
+  clearTimeout(timer);
+  worker.off("message", onMessage);
+  return snapshot;
 }
 
 async function stopMember({ worker, isReady }: Member, graceMs: number): Promise<void> {

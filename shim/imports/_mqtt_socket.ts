@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { MqttClient } from "mqtt";
+import { MqttClient, Store } from "mqtt";
 import type { Socket } from "node:net";
 import type { MqttAddress } from "./_mqtt_address.ts";
 import { connectServer, orAbort } from "./_server_socket.ts";
@@ -31,6 +31,23 @@ export interface ConnectMqttOptions {
   readonly isBlocked: (ip: string) => boolean;
   /** Milliseconds for the lookup, the connection and the login together. */
   readonly timeoutMs: number;
+  /** For connections that receive. */
+  readonly inbox?: MqttInbox;
+}
+
+/**
+ * What a client that subscribes has besides its connection. It outlives the connection: the broker
+ * goes on with a session where the last one ended.
+ */
+export class MqttInbox {
+  /** Messages that are to come exactly once and that the broker has not released yet. */
+  readonly store = new Store({ clean: false });
+  /** A message is confirmed, and the next one taken, when this resolves. Never rejects. */
+  readonly onMessage: (topic: string, payload: Uint8Array) => Promise<void>;
+
+  constructor(onMessage: (topic: string, payload: Uint8Array) => Promise<void>) {
+    this.onMessage = onMessage;
+  }
 }
 
 /** The connection ended before the broker confirmed a message, which may have arrived or not. */
@@ -72,7 +89,10 @@ async function logIn(
     resubscribe: false,
     protocolVersion: 4,
     ...(username === "" ? {} : { username, password }),
+    ...(options.inbox ? { incomingStore: options.inbox.store } : {}),
   });
+  // What the broker has kept for a session comes before anything can be asked for.
+  if (options.inbox) receive(client, options.inbox);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   client.once("connect", () => resolve());
   client.on("error", reject);
@@ -85,6 +105,15 @@ async function logIn(
     connection.close();
     throw error;
   }
+}
+
+function receive(client: MqttClient, { onMessage }: MqttInbox): void {
+  client.handleMessage = (packet, done) => {
+    const payload = typeof packet.payload === "string"
+      ? new TextEncoder().encode(packet.payload)
+      : new Uint8Array(packet.payload);
+    onMessage(packet.topic, payload).then(() => done(), done);
+  };
 }
 
 /** A connection that is logged in; any number of messages may be on their way. */
@@ -141,23 +170,9 @@ export class MqttSocket {
     }
   }
 
-  /**
-   * Subscribes to a topic.
-   * @param options.onMessage A message is confirmed, and the next one taken, when this resolves.
-   * @throws {Error} by rejection, if the broker refuses.
-   */
-  async subscribe(options: {
-    topic: string;
-    qos: MqttQos;
-    onMessage: (topic: string, payload: Uint8Array) => Promise<void>;
-  }): Promise<void> {
-    this.#client.handleMessage = (packet, done) => {
-      const payload = typeof packet.payload === "string"
-        ? new TextEncoder().encode(packet.payload)
-        : new Uint8Array(packet.payload);
-      options.onMessage(packet.topic, payload).then(() => done(), done);
-    };
-    await this.#client.subscribeAsync(options.topic, { qos: options.qos });
+  /** Subscribes to a topic. @throws {Error} by rejection, if the broker refuses. */
+  async subscribe({ topic, qos }: { topic: string; qos: MqttQos }): Promise<void> {
+    await this.#client.subscribeAsync(topic, { qos });
   }
 
   /** Says goodbye and closes the connection. Further calls have no effect. */

@@ -148,28 +148,66 @@ export class MysqlSocket implements SqlConnection {
    * @throws {Error} if the result is too large; the connection is then closed.
    */
   async execute(statement: string, parameters: readonly MysqlValue[]): Promise<MysqlResult> {
+    const rows: MysqlRawValue[][] = [];
+    let bytes = 0;
+    const fields = await this.stream(statement, parameters, {
+      onRow: (row, size) => {
+        bytes += size;
+        if (bytes > this.#options.maxResultBytes) {
+          throw resultTooLarge(this.#options.maxResultBytes);
+        }
+        rows.push(row);
+      },
+    });
+    return { fields, rows };
+  }
+
+  /**
+   * Runs a statement as {@link execute} does, and hands its rows over as they come.
+   * @param sink.onFields Called before the first row; with undefined if the statement gives none.
+   * @param sink.onRow Gets a row and its size in bytes; what it throws closes the connection.
+   */
+  async stream(
+    statement: string,
+    parameters: readonly MysqlValue[],
+    sink: {
+      onFields?: (fields: readonly MysqlField[] | undefined) => void;
+      onRow: (row: MysqlRawValue[], bytes: number) => void;
+    },
+  ): Promise<readonly MysqlField[] | undefined> {
     const values = parameters.map(toParameter);
     return await this.#guarded(({ resolve, reject }) => {
       let fields: readonly MysqlField[] | undefined;
-      const rows: MysqlRawValue[][] = [];
       let resultCount = 0;
-      let bytes = 0;
       const command = this.#connection
         .execute({ sql: statement, values }) as unknown as ExecuteCommand;
       command.on("fields", (described) => {
-        if (resultCount++ === 0) fields = described?.map(copyField);
+        if (resultCount++ > 0) return;
+        fields = described?.map(copyField);
+        sink.onFields?.(fields);
       });
       command.on("result", (row) => {
         // A summary, or a row of a further result.
         if (resultCount !== 1 || !Array.isArray(row)) return;
-        for (const value of row) bytes += sizeOf(value);
-        if (bytes > this.#options.maxResultBytes) {
-          this.#fail(resultTooLarge(this.#options.maxResultBytes));
-        } else rows.push(row);
+        try {
+          sink.onRow(row, row.reduce((sum: number, value) => sum + sizeOf(value), 0));
+        } catch (error) {
+          this.#fail(error instanceof Error ? error : new Error(errorText(error)));
+        }
       });
       command.on("error", reject);
-      command.on("end", () => resolve({ fields, rows }));
+      command.on("end", () => resolve(fields));
     });
+  }
+
+  /** Lets the server wait before it sends on. */
+  pause(): void {
+    this.#connection.pause();
+  }
+
+  /** Undoes {@link pause}. */
+  resume(): void {
+    this.#connection.resume();
   }
 
   async reset(timeoutMs: number): Promise<void> {

@@ -14,6 +14,7 @@ import {
   type PgField,
   type PgMessage,
   PgMessageReader,
+  PgMessageTooLong,
   type PgWireValue,
   readAffectedRows,
   readErrorFields,
@@ -54,6 +55,12 @@ interface Exchange {
   failure: Error | undefined;
 }
 
+/** What a statement takes and gives. */
+interface Prepared {
+  readonly types: readonly number[];
+  readonly fields: readonly PgField[];
+}
+
 /** A connection. Whoever has it closes it. */
 export class PgSocket implements SqlConnection {
   readonly #socket: Socket;
@@ -61,6 +68,8 @@ export class PgSocket implements SqlConnection {
   readonly #reader: PgMessageReader;
   readonly #typeNames = new Map<number, string>();
   #exchange: Exchange | undefined;
+  /** The statement without a name that the server has. */
+  #prepared: Prepared | undefined;
   #onClosed: (() => void) | undefined;
   #failure: Error | undefined;
   /** Whether a transaction is open, as the server said last. */
@@ -109,15 +118,44 @@ export class PgSocket implements SqlConnection {
     statement: string,
     encode: (types: readonly number[]) => readonly PgParameter[],
   ): Promise<PgResult> {
-    const { types, fields } = await this.#prepare(statement);
-    const values = encode(types).map((value) =>
+    const rows: PgWireValue[][] = [];
+    let bytes = 0;
+    const { fields, affected } = await this.stream(statement, encode, {
+      onRow: (row, size) => {
+        bytes += size;
+        if (bytes > this.#options.maxResultBytes) {
+          throw resultTooLarge(this.#options.maxResultBytes);
+        }
+        rows.push(row);
+      },
+    });
+    return { fields, rows, affected };
+  }
+
+  /**
+   * Runs a statement as {@link query} does, and hands its rows over as they come.
+   * @param sink.onFields Called before the first row, also if there is none.
+   * @param sink.onRow Gets a row and its size in bytes; what it throws closes the connection.
+   */
+  async stream(
+    statement: string,
+    encode: (types: readonly number[]) => readonly PgParameter[],
+    sink: {
+      onFields?: (fields: readonly PgField[]) => Promise<void>;
+      onRow: (row: PgWireValue[], bytes: number) => void;
+    },
+  ): Promise<Omit<PgResult, "rows">> {
+    let prepared = await this.#prepare(statement);
+    const { fields } = prepared;
+    await sink.onFields?.(fields);
+    // The hook may have asked for names of types, in the place of this statement.
+    if (this.#prepared !== prepared) prepared = await this.#prepare(statement);
+    const values = encode(prepared.types).map((value) =>
       value instanceof Uint8Array
         ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
         : value
     );
-    const rows: PgWireValue[][] = [];
     let affected = 0n;
-    let bytes = 0;
     const request = [
       serialize.bind({ values, binary: true }),
       serialize.execute({}),
@@ -125,18 +163,23 @@ export class PgSocket implements SqlConnection {
     ];
     await this.#run(Buffer.concat(request), {
       onMessage: ({ type, body }) => {
-        if (type === "D") {
-          bytes += body.length;
-          if (bytes > this.#options.maxResultBytes) {
-            throw resultTooLarge(this.#options.maxResultBytes);
-          }
-          rows.push(readRow(body));
-        } else if (type === "C") affected = readAffectedRows(body);
+        if (type === "D") sink.onRow(readRow(body), body.length);
+        else if (type === "C") affected = readAffectedRows(body);
         // The guest has nothing to copy from; the server waits for data otherwise.
         else if (type === "G") this.#socket.write(serialize.copyFail("COPY FROM STDIN"));
       },
     });
-    return { fields, rows, affected };
+    return { fields, affected };
+  }
+
+  /** Lets the server wait before it sends on. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  /** Undoes {@link pause}. */
+  resume(): void {
+    this.#socket.resume();
   }
 
   /** The name of a type; asked for once a connection. */
@@ -164,7 +207,7 @@ export class PgSocket implements SqlConnection {
     this.#fail(new Error("the connection was closed"));
   }
 
-  async #prepare(text: string): Promise<{ types: number[]; fields: PgField[] }> {
+  async #prepare(text: string): Promise<Prepared> {
     let types: number[] = [];
     let fields: PgField[] = [];
     const request = [
@@ -178,7 +221,7 @@ export class PgSocket implements SqlConnection {
         else if (type === "T") fields = readFields(body);
       },
     });
-    return { types, fields };
+    return this.#prepared = { types, fields };
   }
 
   /** Sends a request and waits until the server is ready for the next. */
@@ -214,7 +257,9 @@ export class PgSocket implements SqlConnection {
       }
     } catch (error) {
       // After bytes that were not understood, the next ones mean nothing.
-      this.#fail(error instanceof Error ? error : new Error(errorText(error)));
+      const isRow = error instanceof PgMessageTooLong && error.type === "D" && this.#exchange;
+      if (isRow) this.#fail(resultTooLarge(this.#options.maxResultBytes));
+      else this.#fail(error instanceof Error ? error : new Error(errorText(error)));
     }
   }
 

@@ -10,7 +10,7 @@ import {
 } from "./_pg_calendar.ts";
 import { debugText } from "./_pg_errors.ts";
 import { decodeNumeric, encodeNumeric } from "./_pg_numeric.ts";
-import { type PgMessage, PgMessageReader } from "./_pg_wire.ts";
+import { type PgMessage, PgMessageReader, PgMessageTooLong } from "./_pg_wire.ts";
 
 Deno.test("dateOfDays() and daysOfDate() are each other's inverse", () => {
   const cases: [number, PgDate][] = [
@@ -110,7 +110,7 @@ Deno.test("PgMessageReader finds the messages, however the bytes are cut", () =>
   }
   assert.throws(
     () => [...new PgMessageReader(100).read(Uint8Array.of(68, 0, 0, 1, 0))],
-    RangeError,
+    new PgMessageTooLong(256, "D"),
   );
   assert.throws(
     () => [...new PgMessageReader(100).read(Uint8Array.of(68, 0, 0, 0, 3))],

@@ -12,6 +12,18 @@ export interface PgMessage {
   readonly body: Uint8Array;
 }
 
+/** A message is larger than any may be. */
+export class PgMessageTooLong extends Error {
+  override readonly name = "PgMessageTooLong";
+  /** Its type. */
+  readonly type: string;
+
+  constructor(length: number, type: string) {
+    super(`message of ${length} bytes`);
+    this.type = type;
+  }
+}
+
 /** Bytes of type and length. */
 const HEADER_BYTES = 5;
 
@@ -28,7 +40,8 @@ export class PgMessageReader {
 
   /**
    * Adds what was received and yields the messages that are complete.
-   * @throws {RangeError} if a message is too long; the stream is then of no use any more.
+   * @throws {PgMessageTooLong} if a message is too long; the stream is then of no use any more.
+   * @throws {RangeError} if it is no message at all.
    */
   *read(chunk: Uint8Array): Generator<PgMessage, void> {
     this.#chunks.push(chunk);
@@ -38,7 +51,10 @@ export class PgMessageReader {
       if (this.#chunks[0]!.length < HEADER_BYTES) this.#join();
       const head = this.#chunks[0]!;
       const length = viewOf(head).getUint32(1);
-      if (length < 4 || length > this.#maxBytes) throw new RangeError(`message of ${length} bytes`);
+      if (length < 4) throw new RangeError(`message of ${length} bytes`);
+      if (length > this.#maxBytes) {
+        throw new PgMessageTooLong(length, String.fromCharCode(head[0]!));
+      }
       if (this.#size < 1 + length) return;
       if (head.length < 1 + length) this.#join();
       const message = this.#chunks[0]!;

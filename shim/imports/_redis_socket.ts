@@ -7,7 +7,13 @@
 import type { Socket } from "node:net";
 import { errorText } from "../../lib/errors.ts";
 import type { RedisAddress } from "./_redis_address.ts";
-import { encodeCommand, type RespArgument, RespDecoder, type RespValue } from "./_resp.ts";
+import {
+  encodeCommand,
+  type RespArgument,
+  RespDecoder,
+  RespError,
+  type RespValue,
+} from "./_resp.ts";
 import { connectServer, orAbort } from "./_server_socket.ts";
 
 /** Options of {@link connectRedis}. */
@@ -151,7 +157,13 @@ export class RedisSocket {
     try {
       this.#decoder.write(chunk);
     } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(errorText(error)));
+      this.#fail(
+        error instanceof RespError
+          ? new Error(`the Redis server does not speak the protocol: ${error.message}`)
+          : error instanceof Error
+          ? error
+          : new Error(errorText(error)),
+      );
     }
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { errorText } from "../../lib/errors.ts";
+import { fetchErrorText } from "./_fetch_error.ts";
 import { readBody } from "./_read_body.ts";
 
 /** Options of {@link createServiceClient}. */
@@ -29,6 +29,8 @@ export interface ServiceRequest {
   readonly body?: string;
   /** Milliseconds, instead of those of the client. */
   readonly timeoutMs?: number;
+  /** Ends the request when it fires. */
+  readonly signal?: AbortSignal;
 }
 
 /** A response, read to its end. */
@@ -62,7 +64,9 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
         const response = await send(url, {
           method: request.method ?? "GET",
           redirect: "manual",
-          signal: AbortSignal.timeout(timeoutMs),
+          signal: request.signal
+            ? AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)])
+            : AbortSignal.timeout(timeoutMs),
           ...(request.headers ? { headers: request.headers } : {}),
           ...(request.body === undefined ? {} : { body: request.body }),
         });
@@ -105,7 +109,5 @@ function reason(error: unknown, timeoutMs: number): string {
   if (error instanceof DOMException && error.name === "TimeoutError") {
     return `no answer within ${timeoutMs / 1000} s`;
   }
-  // The text of `fetch` begins with the whole URL; what is behind it tells the reason.
-  const text = errorText(error);
-  return /^error sending request for url \([^)]*\): (.+)$/s.exec(text)?.[1] ?? text;
+  return fetchErrorText(error);
 }

@@ -5,6 +5,7 @@
  */
 
 import { errorText } from "../../lib/errors.ts";
+import type { RowQueue } from "./_row_stream.ts";
 import type { SqlConnection, SqlConnections, SqlTarget } from "./sql_connections.ts";
 
 /** A session has no connection: it was lost or closed, or there was none to be had. */
@@ -14,13 +15,22 @@ export class NoConnectionError extends Error {
 
 /** One guest's use of a connection. Whoever opened it closes it. */
 export interface SqlSession<C> {
+  /** Most bytes of one result, or of one row of a stream. */
+  readonly maxResultBytes: number;
   /**
-   * Runs `action` on the session's connection, always the same one.
+   * Runs `action` on the session's connection, always the same one, after what was begun before.
+   * @param options.rows Where the action puts its rows: they may be read when the session is closed.
    * @throws {NoConnectionError}
    * @throws {Error} of `action`.
    */
-  run<T>(action: (connection: C) => Promise<T>): Promise<T>;
-  /** Gives the connection to the next guest, or closes it if a statement is under way. */
+  run<T>(
+    action: (connection: C) => Promise<T>,
+    options?: { readonly rows?: RowQueue<unknown> },
+  ): Promise<T>;
+  /**
+   * Gives the connection to the next guest, when the rows of its last statement have been read. If
+   * nobody reads the outcome of what is under way, the connection is closed.
+   */
   close(): void;
 }
 
@@ -43,7 +53,7 @@ function createSession<C extends SqlConnection>(
   target: SqlTarget<C>,
 ): SqlSession<C> {
   let held: C | undefined;
-  let isBusy = false;
+  let running: Running | undefined;
   let isClosed = false;
 
   async function connection(): Promise<C> {
@@ -63,24 +73,48 @@ function createSession<C extends SqlConnection>(
     throw new NoConnectionError("the connection was closed");
   }
 
+  /** The session is closed. */
+  function release(): void {
+    if (!held) return;
+    if (running && (!running.rows || running.rows.isDropped)) held.close();
+    else if (running) return;
+    // Never rejects.
+    else void connections.giveBack(held, { isUsed: true });
+    held = undefined;
+  }
+
   return {
-    async run(action) {
+    maxResultBytes: connections.maxResultBytes,
+    async run(action, { rows } = {}) {
+      while (running && !isClosed) {
+        // A guest may well wait for this statement before it reads on.
+        running.rows?.unbind();
+        await running.ended;
+      }
       if (isClosed) throw new NoConnectionError("the connection was closed");
-      if (isBusy) throw new Error("another statement is under way on this connection");
-      isBusy = true;
+      const { promise: ended, resolve } = Promise.withResolvers<void>();
+      running = { rows, ended };
+      rows?.onDropped(() => {
+        if (isClosed) release();
+      });
       try {
         return await action(await connection());
       } finally {
-        isBusy = false;
+        running = undefined;
+        resolve();
+        if (isClosed) release();
       }
     },
     close() {
       isClosed = true;
-      if (!held) return;
-      if (isBusy) held.close();
-      // Never rejects.
-      else void connections.giveBack(held, { isUsed: true });
-      held = undefined;
+      release();
     },
   };
+}
+
+/** A statement under way. */
+interface Running {
+  readonly rows: RowQueue<unknown> | undefined;
+  /** Never rejects. */
+  readonly ended: Promise<void>;
 }

@@ -5,6 +5,11 @@
  * @module
  */
 
+import type { ResourceMetrics, Scope, SpanMessage } from "../telemetry/otlp_messages.ts";
+import type { ScopedLog } from "../telemetry/telemetry.ts";
+import type { SpanContext } from "../telemetry/trace_context.ts";
+import type { OutboundHttpRequest, OutboundHttpResponse } from "./outbound_http.ts";
+
 /** The functions and resource classes of each interface, by interface key (see `link.ts`). */
 export type ImportObject = Record<string, Record<string, unknown>>;
 
@@ -164,6 +169,28 @@ export interface InternalRequests {
   selfUrl(): string;
 }
 
+/** Where a component's telemetry goes. What it does never fails. */
+export interface ComponentTelemetry {
+  /**
+   * Has a request of the guest sent, perhaps with other headers. Absent if there are no traces.
+   */
+  readonly traceRequest?: (
+    request: OutboundHttpRequest,
+    send: (request: OutboundHttpRequest) => Promise<OutboundHttpResponse>,
+  ) => Promise<OutboundHttpResponse>;
+  /** The span of the host in which the guest runs, or one whose identifiers are zero. */
+  outerSpan(): SpanContext;
+  /** What the guest has the host do belongs to this span, until it has ended. */
+  spanStarted(context: SpanContext): void;
+  /** Records a span of the guest, unless it is not sampled. */
+  spanEnded(
+    span: SpanMessage,
+    options: { readonly spanId: string; readonly isSampled: boolean; readonly scope: Scope },
+  ): void;
+  addMetrics(metrics: ResourceMetrics): void;
+  addLog(log: ScopedLog): void;
+}
+
 /** Everything the interfaces of one component need. Shared by all instances of the component. */
 export interface ComponentContext {
   readonly id: string;
@@ -184,4 +211,6 @@ export interface ComponentContext {
   /** Models of the manifest; any other is refused. */
   readonly aiModels: readonly string[];
   readonly internal: InternalRequests;
+  /** Absent if nothing is recorded. */
+  readonly telemetry?: ComponentTelemetry;
 }

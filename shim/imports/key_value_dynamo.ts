@@ -2,23 +2,13 @@
  * A key-value store in a table of Amazon DynamoDB: items `{PK: key, VAL: bytes}`, and `VER`, a number
  * that grows with every swap. Spin reads and writes the same.
  *
- * The seven calls are made by hand, and signed by `aws4fetch` (8 KB). AWS's own client is 5 MB of
- * modules, which would take longer to load than a whole app.
- *
  * @module
  */
 
 import { Buffer } from "node:buffer";
-import { AwsV4Signer } from "aws4fetch";
-import { type AwsCredentials, createAwsCredentials } from "./_aws_credentials.ts";
+import { AwsError, createAwsCaller } from "./_aws_json.ts";
 import { MAX_RESULT_BYTES, resultTooLarge } from "./_result_limit.ts";
-import {
-  createServiceClient,
-  type Fetch,
-  parseJsonObject,
-  pause,
-  type ServiceClient,
-} from "./_service_client.ts";
+import { type Fetch, pause } from "./_service_client.ts";
 import type { DynamoStoreConfig } from "./_store_config.ts";
 import type { FullKeyValueStore } from "./key_value_stores.ts";
 
@@ -58,19 +48,7 @@ const CONDITION_FAILED = "ConditionalCheckFailedException";
 /** Somebody else writes the item in this moment; trying again helps. */
 const CONFLICT = "TransactionConflictException";
 
-/** What DynamoDB says when it refuses a request. */
-class DynamoError extends Error {
-  override readonly name = "DynamoError";
-  /** The name of the exception. */
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-/** Sends one request. @throws {DynamoError} if it is refused. */
+/** Sends one request. @throws {AwsError} if it is refused. */
 type Call = (operation: string, input: Record<string, unknown>) => Promise<Record<string, unknown>>;
 
 /**
@@ -194,7 +172,7 @@ async function isApplied(update: Promise<unknown>): Promise<boolean> {
     await update;
     return true;
   } catch (error) {
-    if (error instanceof DynamoError && error.code === CONDITION_FAILED) return false;
+    if (error instanceof AwsError && error.code === CONDITION_FAILED) return false;
     throw error;
   }
 }
@@ -287,22 +265,24 @@ async function inBatches<T>(
 }
 
 function createCaller(config: DynamoStoreConfig, options: DynamoKeyValueOptions): Call {
-  const { region } = config;
+  const { region, credentials } = config;
   const { environment } = options;
-  const client = createServiceClient({ ...options, what: "DynamoDB" });
-  const url = environment("AWS_ENDPOINT_URL_DYNAMODB") ?? environment("AWS_ENDPOINT_URL") ??
-    `https://dynamodb.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}/`;
-  const { credentials } = config;
-  const getCredentials: AwsCredentials = credentials
-    ? () => Promise.resolve(credentials)
-    : createAwsCredentials({ ...options, region });
+  const callOnce = createAwsCaller({
+    ...options,
+    what: "DynamoDB",
+    service: "dynamodb",
+    target: "DynamoDB_20120810",
+    url: environment("AWS_ENDPOINT_URL_DYNAMODB") || environment("AWS_ENDPOINT_URL") ||
+      `https://dynamodb.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}/`,
+    region,
+    credentials,
+  });
   return async (operation, input) => {
-    const request = { url, region, operation, body: JSON.stringify(input) };
     for (let attempt = 0;; attempt++) {
       try {
-        return await callOnce(client, { ...request, credentials: await getCredentials() });
+        return await callOnce(operation, input);
       } catch (error) {
-        if (!(error instanceof DynamoError)) throw error;
+        if (!(error instanceof AwsError)) throw error;
         const isThrottled = THROTTLED.has(error.code);
         if (!isThrottled && error.code !== CONFLICT) throw error;
         if (attempt >= MAX_RETRIES) {
@@ -312,42 +292,4 @@ function createCaller(config: DynamoStoreConfig, options: DynamoKeyValueOptions)
       }
     }
   };
-}
-
-interface DynamoRequest {
-  readonly url: string;
-  readonly region: string;
-  readonly operation: string;
-  readonly body: string;
-  readonly credentials: Awaited<ReturnType<AwsCredentials>>;
-}
-
-async function callOnce(
-  client: ServiceClient,
-  { url, region, operation, body, credentials }: DynamoRequest,
-): Promise<Record<string, unknown>> {
-  const signer = new AwsV4Signer({
-    ...credentials,
-    url,
-    region,
-    service: "dynamodb",
-    method: "POST",
-    headers: {
-      "content-type": "application/x-amz-json-1.0",
-      "x-amz-target": `DynamoDB_20120810.${operation}`,
-    },
-    body,
-  });
-  const signed = await signer.sign();
-  const { status, text } = await client.send(signed.url.href, {
-    method: "POST",
-    headers: Object.fromEntries(signed.headers),
-    body,
-  });
-  const answer = parseJsonObject(text);
-  if (status === 200) return answer;
-  // `com.amazonaws.dynamodb.v20120810#ResourceNotFoundException`
-  const code = String(answer.__type ?? `HTTP status ${status}`).replace(/^.*#/, "");
-  const message = answer.message ?? answer.Message;
-  throw new DynamoError(code, typeof message === "string" ? `${code}: ${message}` : code);
 }

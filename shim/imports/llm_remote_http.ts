@@ -6,6 +6,7 @@
  */
 
 import { errorText } from "../../lib/errors.ts";
+import { fetchErrorText } from "./_fetch_error.ts";
 import { JsonAnswer } from "./_json_answer.ts";
 import type { RemoteLlmConfig } from "./_llm_config.ts";
 import { readBody } from "./_read_body.ts";
@@ -118,7 +119,7 @@ async function askServer<T>(
   const { path, message, read } = question;
   const { status, text } = await post(config, { path, message, timeoutMs }).catch((error) => {
     const isLate = error instanceof DOMException && error.name === "TimeoutError";
-    const reason = isLate ? `no answer within ${timeoutMs / 1000} s` : errorText(error);
+    const reason = isLate ? `no answer within ${timeoutMs / 1000} s` : fetchErrorText(error);
     throw new Error(`POST ${path} request error: ${reason}`, { cause: error });
   });
   const result = attempt(() => {

@@ -67,7 +67,7 @@ interface Target {
 
 /** Outbound HTTP for one component; connections are shared by all its instances. */
 export function createOutboundHttp(component: ComponentContext): OutboundHttp {
-  const { outbound } = component;
+  const { outbound, telemetry } = component;
   // The client and Node's HTTP are loaded by the first request.
   let client: Promise<HttpClient> | undefined;
   async function createClient(): Promise<HttpClient> {
@@ -77,10 +77,12 @@ export function createOutboundHttp(component: ComponentContext): OutboundHttp {
       keepsConnections: outbound.keepsConnections ?? true,
     });
   }
+  const send = (request: OutboundHttpRequest): Promise<OutboundHttpResponse> =>
+    route(component, { client: () => client ??= createClient(), request });
   return {
     async send(request) {
       try {
-        return await route(component, { client: () => client ??= createClient(), request });
+        return await (telemetry?.traceRequest?.(request, send) ?? send(request));
       } catch (error) {
         // The guest that still writes must not wait for a reader. Who holds the stream by now has
         // cancelled it.

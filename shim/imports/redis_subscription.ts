@@ -54,19 +54,32 @@ export async function subscribeRedis(
     if (!REFUSED.test(error.message)) throw error;
     throw new TerminalError("LoginRefused", error.message, { cause: error });
   });
+  const confirmed = Promise.withResolvers<void>();
   const closed = new Promise<string>((resolve) => {
     socket.listen(["SUBSCRIBE", ...options.channels], {
       onReply(reply) {
         if (reply.kind === "error") {
-          resolve(`${reply.code}: ${reply.message}`);
+          const reason = `${reply.code}: ${reply.message}`;
+          confirmed.reject(new Error(reason));
+          resolve(reason);
           socket.close();
-        }
+        } else confirmed.resolve();
         const message = messageOf(reply);
         if (message) options.onMessage(message.channel, message.payload);
       },
-      onClosed: (error) => resolve(error.message),
+      onClosed(error) {
+        confirmed.reject(error);
+        resolve(error.message);
+      },
     });
   });
+  // What accepts connections may be anything; it is a server when it has answered.
+  const late = setTimeout(() => socket.close(), CONNECT_MS);
+  try {
+    await confirmed.promise;
+  } finally {
+    clearTimeout(late);
+  }
   return { closed, close: () => socket.close() };
 }
 

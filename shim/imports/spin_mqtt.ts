@@ -1,5 +1,5 @@
 /**
- * `fermyon:spin/mqtt@2.0.0`.
+ * `fermyon:spin/mqtt@2.0.0` and `spin:mqtt@3.0.0`, which is asynchronous and the same otherwise.
  *
  * @module
  */
@@ -102,7 +102,7 @@ export function createSpinMqtt(
     }
   }
 
-  return { "fermyon:spin/mqtt@2.0.0": { Connection } };
+  return { "fermyon:spin/mqtt@2.0.0": { Connection }, "spin:mqtt/mqtt@3.0.0": { Connection } };
 }
 
 function connectionFailed(val: string): MqttError {

@@ -1,6 +1,6 @@
 /**
- * `fermyon:spin/mysql` (v1, functions with the address first) and `fermyon:spin/mysql@2.0.0` (a
- * resource).
+ * `fermyon:spin/mysql` (v1, functions with the address first), `fermyon:spin/mysql@2.0.0` (a resource)
+ * and `spin:mysql@3.0.0` (the same, asynchronous, with rows as a stream).
  *
  * @module
  */
@@ -12,9 +12,12 @@ import {
   MysqlConversionError,
   type MysqlDataType,
   mysqlDataType,
+  type MysqlField,
+  type MysqlRawValue,
   type MysqlValue,
   toMysqlValue,
 } from "./_mysql_values.ts";
+import { type GuestRows, RowQueue, type RowsEnd } from "./_row_stream.ts";
 import { NoConnectionError, openSqlSession, type SqlSession } from "./_sql_session.ts";
 import type { ComponentContext, ImportObject } from "./component_context.ts";
 import type { SqlConnections } from "./sql_connections.ts";
@@ -33,7 +36,8 @@ export function createSpinMysql(
   const open = createOpener(component, connections);
   return {
     "fermyon:spin/mysql": createFunctions(open),
-    "fermyon:spin/mysql@2.0.0": { Connection: createConnectionClass(open) },
+    "fermyon:spin/mysql@2.0.0": { Connection: createConnectionClass(open, query) },
+    "spin:mysql/mysql@3.0.0": { Connection: createConnectionClass(open, stream) },
   };
 }
 
@@ -104,18 +108,62 @@ interface Statement {
   readonly parameters: readonly MysqlValue[];
 }
 
+/** @throws the variant `error`. */
 async function query(session: Session, statement: Statement): Promise<RowSet> {
   const { fields, rows } = await run(session, statement);
-  if (!fields) throw { tag: "other", val: "unable to stream query result" } satisfies GuestError;
+  if (!fields) throw NO_ROWS;
   try {
-    return {
-      columns: fields.map((field) => ({ name: field.name, dataType: mysqlDataType(field) })),
-      rows: rows.map((row) => row.map((value, index) => toMysqlValue(value, fields[index]!))),
-    };
+    return { columns: fields.map(toColumn), rows: rows.map((row) => toRow(row, fields)) };
   } catch (error) {
     if (!(error instanceof MysqlConversionError)) throw error;
     throw { tag: "value-conversion-failed", val: error.message } satisfies GuestError;
   }
+}
+
+/** What a statement without rows gives instead of them. */
+const NO_ROWS: GuestError = Object.freeze({
+  tag: "other",
+  val: "unable to stream query result",
+});
+
+function toColumn(field: MysqlField): RowSet["columns"][number] {
+  return { name: field.name, dataType: mysqlDataType(field) };
+}
+
+function toRow(row: readonly MysqlRawValue[], fields: readonly MysqlField[]): MysqlValue[] {
+  return row.map((value, index) => toMysqlValue(value, fields[index]!));
+}
+
+/** Columns, rows, and how they ended. */
+type RowsResult = [RowSet["columns"], GuestRows<MysqlValue[]>, Promise<RowsEnd<GuestError>>];
+
+/**
+ * The rows as the guest reads them. What fails before the first one is thrown, and everything later
+ * is in the future.
+ */
+async function stream(session: Session, { text, parameters }: Statement): Promise<RowsResult> {
+  const { mysqlErrorText } = await import("./_mysql_socket.ts");
+  const queue = new RowQueue<MysqlRawValue[]>(session.maxResultBytes);
+  let fields: readonly MysqlField[] | undefined;
+  session.run(async (socket) => {
+    queue.connect(socket);
+    await socket.stream(text, parameters, {
+      onFields: (described) => fields = described,
+      onRow: (row, bytes) => queue.push(row, bytes),
+    });
+  }, { rows: queue }).then(() => queue.end(), (error) => queue.end(error));
+  const toError = (error: unknown): GuestError =>
+    error instanceof MysqlConversionError
+      ? { tag: "value-conversion-failed", val: error.message }
+      : toGuestError(error, mysqlErrorText);
+  try {
+    await queue.hasFirst();
+  } catch (error) {
+    throw toError(error);
+  }
+  const described = fields;
+  if (!described) throw NO_ROWS;
+  return [described.map(toColumn), ...queue.read((row) => toRow(row, described), toError)];
 }
 
 async function run(session: Session, { text, parameters }: Statement): Promise<MysqlResult> {
@@ -123,10 +171,14 @@ async function run(session: Session, { text, parameters }: Statement): Promise<M
   try {
     return await session.run((socket) => socket.execute(text, parameters));
   } catch (error) {
-    throw error instanceof NoConnectionError
-      ? connectionFailed(error.message)
-      : { tag: "query-failed", val: mysqlErrorText(error) } satisfies GuestError;
+    throw toGuestError(error, mysqlErrorText);
   }
+}
+
+function toGuestError(error: unknown, textOf: (error: unknown) => string): GuestError {
+  return error instanceof NoConnectionError
+    ? connectionFailed(error.message)
+    : { tag: "query-failed", val: textOf(error) };
 }
 
 /** Binary parameters are views of guest memory, which changes while the guest waits. */
@@ -134,7 +186,10 @@ function copy(value: MysqlValue): MysqlValue {
   return value.tag === "binary" ? { tag: value.tag, val: value.val.slice() } : value;
 }
 
-function createConnectionClass(open: Opener): unknown {
+function createConnectionClass<R>(
+  open: Opener,
+  runQuery: (session: Session, statement: Statement) => Promise<R>,
+): unknown {
   return class Connection {
     readonly #session: Session;
 
@@ -146,8 +201,8 @@ function createConnectionClass(open: Opener): unknown {
       return new Connection(await open(address));
     }
 
-    query(text: string, parameters: MysqlValue[]): Promise<RowSet> {
-      return query(this.#session, { text, parameters: parameters.map(copy) });
+    query(text: string, parameters: MysqlValue[]): Promise<R> {
+      return runQuery(this.#session, { text, parameters: parameters.map(copy) });
     }
 
     async execute(text: string, parameters: MysqlValue[]): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * `fermyon:spin/postgres` (v1, functions with the address first), `fermyon:spin/postgres@2.0.0`,
- * `spin:postgres/postgres@3.0.0` and `@4` (a resource).
+ * `spin:postgres/postgres@3.0.0` and `@4` (a resource; in 4.2 with asynchronous functions, whose rows
+ * are a stream).
  *
  * @module
  */
@@ -21,6 +22,8 @@ import {
 import { encodeParameters } from "./_pg_encode.ts";
 import { PgConversionError } from "./_pg_errors.ts";
 import type { PgParameter, PgResult, PgSocket } from "./_pg_socket.ts";
+import type { PgField, PgWireValue } from "./_pg_wire.ts";
+import { type GuestRows, RowQueue, type RowsEnd } from "./_row_stream.ts";
 import { NoConnectionError, openSqlSession, type SqlSession } from "./_sql_session.ts";
 import type { ComponentContext, ImportObject, OutboundPolicy } from "./component_context.ts";
 import type { SqlConnections } from "./sql_connections.ts";
@@ -137,7 +140,7 @@ function query(session: Session, statement: Statement): Promise<RowSet> {
       // As in Spin, columns are taken from the first row.
       if (result.rows.length === 0) return { columns: [], rows: [] };
       return {
-        columns: await readColumns(result, { socket, dialect: statement.dialect }),
+        columns: await readColumns(result.fields, { socket, dialect: statement.dialect }),
         rows: result.rows.map((row) =>
           row.map((value, index) =>
             statement.dialect.value(decodeValue(value, result.fields[index]!.oid))
@@ -146,6 +149,42 @@ function query(session: Session, statement: Statement): Promise<RowSet> {
       };
     },
   });
+}
+
+/** Columns, rows, and how they ended. */
+type RowsResult = [RowSet["columns"], GuestRows<unknown[]>, Promise<RowsEnd<unknown>>];
+
+/**
+ * The rows as the guest reads them. What fails before the first one is thrown, and everything later
+ * is in the future.
+ */
+async function stream(session: Session, statement: Statement): Promise<RowsResult> {
+  const { text, dialect } = statement;
+  const encode = encoderOf(statement, "bad-parameter");
+  const queue = new RowQueue<PgWireValue[]>(session.maxResultBytes);
+  let fields: readonly PgField[] = [];
+  let columns: RowSet["columns"] = [];
+  session.run(async (socket) => {
+    queue.connect(socket);
+    await socket.stream(text, encode, {
+      async onFields(described) {
+        fields = described;
+        columns = await readColumns(described, { socket, dialect });
+      },
+      onRow: (row, bytes) => queue.push(row, bytes),
+    });
+  }, { rows: queue }).then(() => queue.end(), (error) => queue.end(error));
+  const toError = (error: unknown) => dialect.error(toPgError(error));
+  let hasRows: boolean;
+  try {
+    hasRows = await queue.hasFirst();
+  } catch (error) {
+    throw toError(error);
+  }
+  const toRow = (row: PgWireValue[]) =>
+    row.map((value, index) => dialect.value(decodeValue(value, fields[index]!.oid)));
+  // As in Spin, columns are taken from the first row.
+  return [hasRows ? columns : [], ...queue.read(toRow, toError)];
 }
 
 function execute(session: Session, statement: Statement): Promise<bigint> {
@@ -164,27 +203,36 @@ async function run<T>(
     read: (result: PgResult, socket: PgSocket) => Promise<T>;
   },
 ): Promise<T> {
-  const { text, parameters, dialect } = statement;
-  let encode: (types: readonly number[]) => PgParameter[];
-  try {
-    encode = encodeParameters(parameters.map(dialect.parameter));
-  } catch (error) {
-    if (!(error instanceof PgConversionError)) throw error;
-    throw dialect.error({ tag: badParameter, val: error.message });
-  }
+  const { text, dialect } = statement;
+  const encode = encoderOf(statement, badParameter);
   try {
     return await session.run(async (socket) =>
       await read(await socket.query(text, encode), socket)
     );
   } catch (error) {
-    throw dialect.error(
-      error instanceof NoConnectionError ? connectionFailed(error.message) : queryFailed(error),
-    );
+    throw dialect.error(toPgError(error));
+  }
+}
+
+function toPgError(error: unknown): PgError {
+  return error instanceof NoConnectionError ? connectionFailed(error.message) : queryFailed(error);
+}
+
+/** @throws the variant case `badParameter`. */
+function encoderOf(
+  { parameters, dialect }: Statement,
+  badParameter: "bad-parameter" | "value-conversion-failed",
+): (types: readonly number[]) => PgParameter[] {
+  try {
+    return encodeParameters(parameters.map(dialect.parameter));
+  } catch (error) {
+    if (!(error instanceof PgConversionError)) throw error;
+    throw dialect.error({ tag: badParameter, val: error.message });
   }
 }
 
 async function readColumns(
-  { fields }: PgResult,
+  fields: readonly PgField[],
   { socket, dialect }: { socket: PgSocket; dialect: PgDialect },
 ): Promise<RowSet["columns"]> {
   const columns: RowSet["columns"] = [];
@@ -222,12 +270,24 @@ function createConnectionClass(open: Opener, dialect: PgDialect): ConnectionClas
       return new Connection(await openAs(dialect, () => open(address)));
     }
 
+    static openAsync(address: string): Promise<Connection> {
+      return Connection.open(address);
+    }
+
     query(text: string, parameters: GuestParameter[]): Promise<RowSet> {
       return query(this.#session, { text, parameters, dialect });
     }
 
+    queryAsync(text: string, parameters: GuestParameter[]): Promise<RowsResult> {
+      return stream(this.#session, { text, parameters: parameters.map(copy), dialect });
+    }
+
     execute(text: string, parameters: GuestParameter[]): Promise<bigint> {
       return execute(this.#session, { text, parameters, dialect });
+    }
+
+    executeAsync(text: string, parameters: GuestParameter[]): Promise<bigint> {
+      return execute(this.#session, { text, parameters: parameters.map(copy), dialect });
     }
 
     [Symbol.dispose](): void {
@@ -254,6 +314,10 @@ function createBuilderClass(open: Opener, Connection: ConnectionClass): unknown 
 
     async build(): Promise<unknown> {
       return new Connection(await open(this.#address, [...this.#caRoots]));
+    }
+
+    buildAsync(): Promise<unknown> {
+      return this.build();
     }
   };
 }

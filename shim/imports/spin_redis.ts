@@ -1,6 +1,6 @@
 /**
- * `fermyon:spin/redis` (v1, functions with the address first) and `fermyon:spin/redis@2.0.0` (a
- * resource).
+ * `fermyon:spin/redis` (v1, functions with the address first), `fermyon:spin/redis@2.0.0` (a resource)
+ * and `spin:redis@3.0.0` (the same, asynchronous).
  *
  * @module
  */
@@ -40,9 +40,11 @@ export function createSpinRedis(
   connections: RedisConnections,
 ): ImportObject {
   const open = createOpener(component, connections);
+  const Connection = createConnectionClass(open);
   return {
     "fermyon:spin/redis": createFunctions(open),
-    "fermyon:spin/redis@2.0.0": { Connection: createConnectionClass(open) },
+    "fermyon:spin/redis@2.0.0": { Connection },
+    "spin:redis/redis@3.0.0": { Connection },
   };
 }
 

@@ -1,12 +1,14 @@
 /**
  * `fermyon:spin/sqlite` (v1, handle numbers), `fermyon:spin/sqlite@2.0.0` and
- * `spin:sqlite/sqlite@3.0.0` and `@3.1.0` (a resource).
+ * `spin:sqlite/sqlite@3.0.0` and `@3.1.0` (a resource; in 3.1 with asynchronous functions, whose rows
+ * are a stream).
  *
  * @module
  */
 
 import { errorText } from "../../lib/errors.ts";
 import { mapFailure } from "./_failure.ts";
+import { type GuestRows, rowsAtHand, type RowsEnd } from "./_row_stream.ts";
 import type {
   ComponentContext,
   ImportObject,
@@ -28,6 +30,13 @@ interface QueryResult {
   readonly columns: string[];
   readonly rows: { readonly values: GuestValue[] }[];
 }
+
+/** Columns, rows, and how they ended. */
+type RowsResult = [
+  columns: string[],
+  rows: GuestRows<QueryResult["rows"][number]>,
+  end: Promise<RowsEnd<unknown>>,
+];
 
 /**
  * Connections that one component may have open in one isolate. Spin allows 256 for an instance;
@@ -137,16 +146,37 @@ function createConnectionClass(open: Opener): unknown {
         : new Connection(connection);
     }
 
+    static openAsync(label: string): MaybePromise<Connection> {
+      return Connection.open(label);
+    }
+
     execute(statement: string, parameters: GuestValue[]): MaybePromise<QueryResult> {
       return execute(this.#connection, { statement, parameters });
+    }
+
+    /**
+     * All rows are read before the first is given: a statement that waits for its guest would keep
+     * everybody else from writing.
+     */
+    async executeAsync(statement: string, parameters: GuestValue[]): Promise<RowsResult> {
+      const { columns, rows } = await execute(this.#connection, { statement, parameters });
+      return [columns, ...rowsAtHand<QueryResult["rows"][number], unknown>(rows)];
     }
 
     lastInsertRowid(): MaybePromise<bigint> {
       return mapFailure(() => this.#connection.lastInsertRowid(), io);
     }
 
+    lastInsertRowidAsync(): MaybePromise<bigint> {
+      return this.lastInsertRowid();
+    }
+
     changes(): MaybePromise<bigint> {
       return mapFailure(() => this.#connection.changes(), io);
+    }
+
+    changesAsync(): MaybePromise<bigint> {
+      return this.changes();
     }
 
     [Symbol.dispose](): void {

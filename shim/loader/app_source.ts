@@ -34,8 +34,8 @@ export async function findAppSource(from: string | undefined, cwd: string): Prom
   if (looksLikeRegistryReference(from)) {
     throw new TerminalError(
       "RegistrySource",
-      `Cannot load '${from}': it is a registry reference, and this command does not support ` +
-        "registry sources yet. Give the path of a spin.toml, a directory or a .wasm file",
+      `Cannot load '${from}': it is a registry reference, and this command takes apps of this ` +
+        "machine only. Give the path of a spin.toml, a directory or a .wasm file",
     );
   }
   throw new TerminalError(

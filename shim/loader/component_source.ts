@@ -4,10 +4,11 @@
  * @module
  */
 
-import { join, resolve } from "node:path";
+import { isAbsolute, join, relative, resolve } from "node:path";
 import { toFileUrl } from "../../lib/file_url.ts";
 import { errorText } from "../../lib/errors.ts";
 import { nodeCrypto } from "../../lib/node_builtins.ts";
+import { NODE_FILES, resolveInRoot } from "../../lib/rootfs_path.ts";
 import { sourceKey } from "./lock.ts";
 import type { ContentRef } from "./locked_app.ts";
 import type { ManifestSource } from "./manifest.ts";
@@ -28,6 +29,8 @@ export interface SourceRequest {
 export interface FindSourcesOptions {
   /** Relative paths start here. */
   readonly appDir: string;
+  /** No path leads out of here, not even through links. Default: paths may lead anywhere. */
+  readonly rootDir?: string;
   /** Downloads are kept here, by digest. */
   readonly cacheDir: string;
   readonly report: ManifestReport;
@@ -78,9 +81,11 @@ function locate(request: SourceRequest, options: FindSourcesOptions): Promise<st
 /** @throws {Error} saying what is wrong with the file and the way out. */
 async function checkFile(
   path: string,
-  { appDir, hasBuild }: { appDir: string; hasBuild: boolean },
+  { appDir, rootDir, hasBuild }: { appDir: string; rootDir?: string; hasBuild: boolean },
 ): Promise<string> {
-  const absolute = resolve(appDir, path);
+  const absolute = rootDir === undefined
+    ? resolve(appDir, path)
+    : findInRoot(path, { appDir, rootDir });
   const failure = `Failed to load Wasm source ${JSON.stringify(path)}`;
   const build = hasBuild ? "build it first, for example with `--build`" : "check the path";
   try {
@@ -95,6 +100,22 @@ async function checkFile(
       : errorText(error);
     throw new Error(`${failure}: ${reason}`, { cause: error });
   }
+}
+
+/** @returns A path without links. @throws {Error} if there is nothing, or no file. */
+function findInRoot(
+  path: string,
+  { appDir, rootDir }: { appDir: string; rootDir: string },
+): string {
+  const inside = isAbsolute(path) ? path : `/${relative(rootDir, resolve(appDir))}/${path}`;
+  const found = resolveInRoot(inside, { root: rootDir, bind: new Map(), files: NODE_FILES });
+  // Opening something else than a file may wait for ever.
+  const isFile = found !== undefined && NODE_FILES.look(found)?.kind !== "other";
+  if (isFile) return found;
+  throw new Error(
+    `Failed to load Wasm source ${JSON.stringify(path)}: there is no such file in the image; ` +
+      "copy it there",
+  );
 }
 
 /** The path of a file with the right digest. */

@@ -16,6 +16,8 @@ export type LockedFiles = ({ path: string } & ContentRef)[];
 /** What {@link planFiles} needs to know. */
 export interface PlanFilesOptions {
   readonly appDir: string;
+  /** Absolute paths begin here. Default: they are refused. */
+  readonly rootDir?: string;
   /** Where the copies of this component go; never taken for a part of the app. */
   readonly targetDir: string;
   readonly excludeFiles: readonly string[];
@@ -100,7 +102,7 @@ async function copyAll(queue: Iterator<[string, string]>): Promise<void> {
  */
 export async function directMounts(
   mounts: readonly FileMount[],
-  options: Pick<PlanFilesOptions, "appDir" | "problem">,
+  options: Pick<PlanFilesOptions, "appDir" | "rootDir" | "problem">,
 ): Promise<LockedFiles> {
   const files: LockedFiles = [];
   const finder = { ...options, realAppDir: await Deno.realPath(options.appDir) };
@@ -197,9 +199,11 @@ async function findPlacement(
 /** The absolute path of something in the app's directory, whether it exists or not. */
 async function checkInside(
   path: string,
-  { appDir, realAppDir }: { appDir: string; realAppDir: string },
+  { appDir, realAppDir, rootDir }: { appDir: string; realAppDir: string; rootDir?: string },
 ): Promise<string> {
-  const absolute = resolve(appDir, path);
+  const absolute = rootDir !== undefined && isAbsolute(path)
+    ? join(rootDir, path)
+    : resolve(appDir, path);
   if (path.split(/[\\/]/).includes("..") || !isWithin(absolute, appDir)) {
     throw new MountError(
       `${path} cannot be mapped because it is outside the application directory. ` +

@@ -7,8 +7,10 @@
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { toFileUrl } from "../../lib/file_url.ts";
 import { errorText, TerminalError } from "../../lib/errors.ts";
+import type { AppOutline } from "./app_outline.ts";
 import type { AppSource } from "./app_source.ts";
 import { bareWasmManifest } from "./bare_wasm.ts";
+import { buildOrder } from "./build_order.ts";
 import { checkManifest } from "./check_manifest.ts";
 import { findSources, type SourceRequest } from "./component_source.ts";
 import {
@@ -22,7 +24,7 @@ import {
 import { lockManifest } from "./lock.ts";
 import type { LockedApp } from "./locked_app.ts";
 import { ManifestReport } from "./manifest_report.ts";
-import { normalizeManifest, type NormalManifest } from "./normalize.ts";
+import { type NormalComponent, normalizeManifest, type NormalManifest } from "./normalize.ts";
 import { type ParsedManifest, parseManifest } from "./parse_manifest.ts";
 import { checkSelection, isTriggerSelected } from "./select_components.ts";
 
@@ -35,8 +37,18 @@ export interface LoadOptions {
   /** Messages name the manifest relative to this. */
   readonly cwd: string;
   readonly profile?: string;
-  /** Mount the directories themselves instead of copies. Default: false. */
-  readonly directMounts?: boolean;
+  /**
+   * Mount the directories themselves instead of copies; `where-possible`: of the components that have
+   * nothing but whole directories. Default: false.
+   */
+  readonly directMounts?: boolean | "where-possible";
+  /**
+   * The app is in the root file system of an image, which is here: its absolute paths begin here, and
+   * no path and no link leads out. Default: it is on this machine.
+   */
+  readonly rootDir?: string;
+  /** Gets sources that are URLs. Default: the global `fetch`. */
+  readonly fetch?: (url: string, init: { signal: AbortSignal }) => Promise<Response>;
   /** Added to the environment of every component, over what the manifest says. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Load only these components and their triggers. Default: all. */
@@ -92,7 +104,7 @@ export interface BuildCommands {
 }
 
 /**
- * The build commands of the app, in the order of the manifest. Sources and files need not exist; a
+ * The build commands of the app, in the order of {@link buildOrder}. Sources and files need not exist; a
  * bare Wasm file has none.
  *
  * @throws {ManifestError} if the manifest is malformed.
@@ -106,7 +118,8 @@ export async function readBuildCommands(
   const normal = normalizeManifest(manifest, { profile: options.profile, report });
   report.throwIfAny();
   const selected = selectFromManifest(normal, { ids: options.componentIds ?? [], report });
-  return [...selected.components].flatMap(([componentId, { build }]) => {
+  return buildOrder(selected.components).flatMap((componentId) => {
+    const { build } = selected.components.get(componentId)!;
     if (!build) return [];
     const { command, workdir } = build;
     return [{
@@ -115,6 +128,32 @@ export async function readBuildCommands(
       workdir: workdir === undefined ? undefined : resolve(dirname(source.path), workdir),
     }];
   });
+}
+
+/**
+ * The outline of the app. Sources and files need not exist.
+ *
+ * @throws {ManifestError} if the manifest is malformed.
+ * @throws {TerminalError} as {@link loadApp} does.
+ */
+export async function readAppOutline(
+  source: AppSource,
+  options: Pick<LoadOptions, "cwd" | "profile">,
+): Promise<AppOutline> {
+  const { manifest, report } = await readSource(source, options.cwd);
+  const { application, variables, components } = normalizeManifest(manifest, {
+    profile: options.profile,
+    report,
+  });
+  report.throwIfAny();
+  return {
+    name: application.name,
+    variables: variables.map(({ name, isSecret, isRequired }) => ({ name, isRequired, isSecret })),
+    components: [...components].map(([id, { allowedOutboundHosts }]) => ({
+      id,
+      allowedOutboundHosts: allowedOutboundHosts.map(({ text }) => text),
+    })),
+  };
 }
 
 async function readSource(source: AppSource, cwd: string): Promise<ParsedManifest> {
@@ -206,18 +245,24 @@ async function planMounts(
   manifest: NormalManifest,
   options: MountOptions & { report: ManifestReport },
 ): Promise<Mounts> {
-  const { appDir, report } = options;
+  const { appDir, report, rootDir } = options;
   const mounts: Mounts = new Map();
   for (const [id, { files, excludeFiles, path }] of manifest.components) {
     if (files.length === 0) continue;
     const owner = `component ${JSON.stringify(id)}`;
     const problem = (index: number, message: string) =>
       report.add([...path, "files", index], `${owner}: ${message}`);
-    if (!options.directMounts) {
+    if (options.directMounts === "where-possible" && excludeFiles.length === 0) {
+      const direct = await wholeDirectories(files, { appDir, ...withRoot(rootDir) });
+      if (direct) {
+        mounts.set(id, { direct });
+        continue;
+      }
+    }
+    if (options.directMounts !== true) {
       const targetDir = assetsDir(options.workingDir, id);
-      mounts.set(id, {
-        plan: await planFiles(files, { appDir, targetDir, excludeFiles, problem }),
-      });
+      const planOptions = { appDir, targetDir, excludeFiles, problem, ...withRoot(rootDir) };
+      mounts.set(id, { plan: await planFiles(files, planOptions) });
       continue;
     }
     if (excludeFiles.length > 0) {
@@ -226,9 +271,24 @@ async function planMounts(
         `${owner}: Cannot load a component with \`exclude_files\` using --direct-mounts`,
       );
     }
-    mounts.set(id, { direct: await directMounts(files, { appDir, problem }) });
+    const direct = await directMounts(files, { appDir, problem, ...withRoot(rootDir) });
+    mounts.set(id, { direct });
   }
   return mounts;
+}
+
+/** The mounts as they are, if each of them is a directory. */
+async function wholeDirectories(
+  files: NormalComponent["files"],
+  options: { appDir: string; rootDir?: string },
+): Promise<LockedFiles | undefined> {
+  let isPossible = true;
+  const direct = await directMounts(files, { ...options, problem: () => isPossible = false });
+  return isPossible ? direct : undefined;
+}
+
+function withRoot(rootDir: string | undefined): { rootDir?: string } {
+  return rootDir === undefined ? {} : { rootDir };
 }
 
 async function placeFiles(
@@ -252,7 +312,8 @@ function assetsDir(workingDir: string, componentId: string): string {
   return join(workingDir, "assets", componentId);
 }
 
-function withEnvironment(
+/** The app with variables added to the environment of every component; they win over its own. */
+export function withEnvironment(
   app: LockedApp,
   environment: Readonly<Record<string, string>>,
 ): LockedApp {

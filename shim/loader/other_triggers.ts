@@ -9,9 +9,14 @@ import { suggest } from "../../lib/nearest.ts";
 import type { ConfigProblem } from "./http_trigger.ts";
 import type { JsonObject } from "./locked_app.ts";
 
+/** What a key's value has to be; undefined if it is. */
+type CheckValue = (value: unknown) => string | undefined;
+
 interface TriggerKeys {
   readonly required: readonly string[];
   readonly optional: readonly string[];
+  /** Keys that are not strings. */
+  readonly checks?: Readonly<Record<string, CheckValue>>;
 }
 
 const TYPES: Readonly<Record<string, TriggerKeys>> = {
@@ -22,6 +27,17 @@ const TYPES: Readonly<Record<string, TriggerKeys>> = {
     optional: ["address", "username", "password", "keep_alive_interval", "qos"],
   },
   redis: { required: ["channel"], optional: ["address"] },
+  sqs: {
+    required: ["queue_url"],
+    optional: ["max_messages", "idle_wait_seconds", "system_attributes", "message_attributes"],
+    checks: {
+      // More is refused by SQS, request after request.
+      max_messages: integer(1, 10),
+      idle_wait_seconds: integer(0, 86_400),
+      system_attributes: listOfStrings,
+      message_attributes: listOfStrings,
+    },
+  },
 };
 
 /** Everything wrong with the configuration of one trigger of `type`. */
@@ -36,12 +52,14 @@ export function validateOtherTrigger(config: JsonObject, type: string): ConfigPr
         path: [key],
         message: `unknown field \`${key}\`; ${suggest(key, known)}`,
       });
-    } else if (typeof value !== "string") {
-      problems.push({
-        path: [key],
-        message: `"${key}" must be a string, got ${JSON.stringify(value)}`,
-      });
+      continue;
     }
+    const expected = (keys.checks?.[key] ?? aString)(value);
+    if (expected === undefined) continue;
+    problems.push({
+      path: [key],
+      message: `"${key}" must be ${expected}, got ${JSON.stringify(value)}`,
+    });
   }
   for (const key of ["component", ...keys.required]) {
     if (config[key] === undefined) {
@@ -49,4 +67,20 @@ export function validateOtherTrigger(config: JsonObject, type: string): ConfigPr
     }
   }
   return problems;
+}
+
+function aString(value: unknown): string | undefined {
+  return typeof value === "string" ? undefined : "a string";
+}
+
+function integer(least: number, most: number): CheckValue {
+  return (value) => {
+    const isGood = Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
+    return isGood ? undefined : `an integer from ${least} to ${most}`;
+  };
+}
+
+function listOfStrings(value: unknown): string | undefined {
+  const isGood = Array.isArray(value) && value.every((item) => typeof item === "string");
+  return isGood ? undefined : "a list of strings";
 }

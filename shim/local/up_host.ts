@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { errorText, TerminalError, UsageError } from "../../lib/errors.ts";
 import { DEFAULT_REUSE, type HostOptions } from "../host/host_options.ts";
 import { type InitialData, parseKeyValueFlag, parseSqliteFlag } from "../host/initial_data.ts";
+import { readTelemetry } from "../host/telemetry_input.ts";
 import { parseDotenv } from "../imports/variable_providers.ts";
 import {
   loadRuntimeConfig,
@@ -31,6 +32,10 @@ export interface UpInputs {
   readonly dotenv: Readonly<Record<string, string>>;
   readonly runtimeConfigFile: ParsedRuntimeConfig | undefined;
   readonly initialData: InitialData;
+  /** Undefined if nothing is recorded. */
+  readonly telemetry: HostOptions["telemetry"];
+  /** Where metrics are served; undefined if they are not. */
+  readonly metrics: HostOptions["metrics"];
 }
 
 /**
@@ -55,6 +60,10 @@ export async function readInputs(values: UpValues, cwd: string): Promise<UpInput
     ),
     keyValues: await mistakes.collectAll(values["key-value"], parseKeyValueFlag),
     sqlite: await mistakes.collectAll(values.sqlite, (flag) => parseSqliteFlag(flag, readFile)),
+    telemetry: await mistakes.collect(() => readTelemetry((name) => Deno.env.get(name))),
+    metrics: await mistakes.collect(() =>
+      values["metrics-address"] && resolveListenAddress(values["metrics-address"])
+    ),
   };
   mistakes.throwIfAny();
   return {
@@ -64,6 +73,8 @@ export async function readInputs(values: UpValues, cwd: string): Promise<UpInput
     dotenv: inputs.dotenv!,
     runtimeConfigFile: inputs.runtimeConfigFile,
     initialData: { keyValues: inputs.keyValues, sqlite: inputs.sqlite },
+    telemetry: inputs.telemetry,
+    metrics: inputs.metrics,
   };
 }
 
@@ -203,6 +214,9 @@ export function hostOptionsFor(
     listen,
     findFreePort: values["find-free-port"],
     ...(tls === undefined ? {} : { tls }),
+    ...(inputs.telemetry === undefined ? {} : { telemetry: inputs.telemetry }),
+    ...(inputs.metrics === undefined ? {} : { metrics: inputs.metrics }),
+    offersOtel: values["experimental-wasi-otel"],
     announce: values.format ?? "plain",
     runtimeConfig,
     variables: inputs.variables,

@@ -15,7 +15,15 @@ import {
   createTemporaryStores,
   describeRuntimeConfig,
 } from "../imports/runtime_config_defaults.ts";
-import { type AppSource, findAppSource, loadApp, type LockedApp } from "../loader/mod.ts";
+import {
+  type AppSource,
+  findAppSource,
+  loadApp,
+  type LoadedApp,
+  type LockedApp,
+  selectComponents,
+  withEnvironment,
+} from "../loader/mod.ts";
 import { buildApp } from "./build.ts";
 import { userCacheDir } from "./cache_dir.ts";
 import { describeStaleBuild } from "./last_build.ts";
@@ -56,7 +64,7 @@ export async function runUp(args: readonly string[]): Promise<number> {
 
 async function serve(
   { source, values, inputs, commandArguments }: {
-    source: AppSource;
+    source: UpSource;
     values: UpValues;
     inputs: UpInputs;
     commandArguments: readonly string[];
@@ -70,16 +78,10 @@ async function serve(
   const cacheDir = values["cache-dir"] ?? defaultCacheDir() ?? join(workingDir.path, "cache");
   await build({ source, values }, cwd);
   if (stop.signal.aborted) return 0;
-  const profile = values.profile === undefined ? {} : { profile: values.profile };
-  const { app, appDir, warnings } = await loadApp(source, {
-    workingDir: workingDir.path,
-    cacheDir: resolve(cwd, cacheDir),
-    cwd,
-    directMounts: values["direct-mounts"],
-    environment: Object.fromEntries(values.env),
-    componentIds: values["component-id"],
-    ...profile,
-  });
+  const { app, appDir, warnings } = await load(
+    { source, values },
+    { workingDir: workingDir.path, cacheDir: resolve(cwd, cacheDir), cwd, signal: stop.signal },
+  );
   for (const warning of warnings) report(`Warning: ${warning}`);
   const stale = appDir === undefined ? undefined : await describeStaleBuild(appDir, values.profile);
   if (stale !== undefined) report(`Warning: ${stale}`);
@@ -106,6 +108,37 @@ async function serve(
   return await runHost(app, { ...options, commandArguments }, stop.signal);
 }
 
+/** Where an app is: on this machine, or in a registry. */
+type UpSource = AppSource | { readonly kind: "registry"; readonly reference: string };
+
+async function load(
+  { source, values }: { source: UpSource; values: UpValues },
+  { signal, ...options }: {
+    workingDir: string;
+    cacheDir: string;
+    cwd: string;
+    signal: AbortSignal;
+  },
+): Promise<LoadedApp> {
+  const environment = Object.fromEntries(values.env);
+  const componentIds = values["component-id"];
+  if (source.kind !== "registry") {
+    return await loadApp(source, {
+      ...options,
+      directMounts: values["direct-mounts"],
+      environment,
+      componentIds,
+      ...(values.profile === undefined ? {} : { profile: values.profile }),
+    });
+  }
+  const { placeCachedApp, pull } = await import("./registry/pull_app.ts");
+  const pullValues = { insecure: values.insecure, "cache-dir": options.cacheDir, signal };
+  const { cached } = await pull(pullValues, source.reference);
+  const selected = { ...cached, app: selectComponents(cached.app, componentIds) };
+  const app = await placeCachedApp(selected, options.workingDir);
+  return { app: withEnvironment(app, environment), appDir: undefined, warnings: [] };
+}
+
 /** @throws {UsageError} if there are arguments, but no command that would get them. */
 function checkArguments(app: LockedApp, words: readonly string[]): void {
   if (words.length === 0) return;
@@ -119,15 +152,9 @@ function checkArguments(app: LockedApp, words: readonly string[]): void {
 }
 
 /** @throws {UsageError | TerminalError} if there is no app, or words that belong to no option. */
-async function chooseApp(values: UpValues, words: readonly string[]): Promise<AppSource> {
+async function chooseApp(values: UpValues, words: readonly string[]): Promise<UpSource> {
   const reference = values["from-registry"];
-  if (reference !== undefined) {
-    throw new TerminalError(
-      "RegistrySource",
-      `Cannot load '${reference}': this version does not load apps from registries yet. Give the ` +
-        "path of a spin.toml, a directory or a .wasm file with --from",
-    );
-  }
+  if (reference !== undefined) return { kind: "registry", reference };
   const fallback = enterInvocationDir(values["default-app"]);
   const cwd = Deno.cwd();
   const file = values["from-file"];
@@ -161,7 +188,7 @@ async function findApp(
     word: string | undefined;
   },
   cwd: string,
-): Promise<AppSource> {
+): Promise<UpSource> {
   try {
     const source = await findAppSource(from, cwd);
     const isElsewhere = from === undefined && source.path !== join(cwd, "spin.toml");
@@ -173,6 +200,8 @@ async function findApp(
     }
     return source;
   } catch (error) {
+    const isInRegistry = error instanceof TerminalError && error.reason === "RegistrySource";
+    if (from !== undefined && isInRegistry) return { kind: "registry", reference: from };
     const isDefault = from === undefined && error instanceof TerminalError &&
       error.reason === "AppNotFound";
     if (!isDefault) throw error;
@@ -188,7 +217,7 @@ async function findApp(
 }
 
 async function build(
-  { source, values }: { source: AppSource; values: UpValues },
+  { source, values }: { source: UpSource; values: UpValues },
   cwd: string,
 ): Promise<void> {
   if (!values.build || source.kind !== "manifest") return;

@@ -18,8 +18,8 @@ const APP = {
     short: "f",
     value: "APP",
     help:
-      "Manifest, its directory, or a .wasm or .wat file; without it spin.toml is searched for " +
-      "in this directory and above",
+      "Manifest, its directory, a .wasm or .wat file, or a reference in a registry; without it " +
+      "spin.toml is searched for in this directory and above",
     conflicts: ["from-file", "from-registry"],
     group: "App",
   },
@@ -34,8 +34,15 @@ const APP = {
   "from-registry": {
     kind: "value",
     value: "REFERENCE",
-    help: "App in a registry",
+    help: "Like --from, for references only",
     hidden: true,
+  },
+  insecure: {
+    kind: "boolean",
+    short: "k",
+    aliases: ["plain-http"],
+    help: "Speak plain HTTP with the registry",
+    group: "App",
   },
   "default-app": {
     kind: "value",
@@ -193,6 +200,20 @@ const OUTPUT = {
     group: "Output",
   },
   "truncate-logs": { kind: "boolean", help: "Empty the log files first", group: "Output" },
+  "metrics-address": {
+    kind: "value",
+    value: "ADDR",
+    env: "SPINKUBE_METRICS_ADDRESS",
+    help: "Serve metrics for Prometheus on this address and port, under /metrics",
+    parse: parseListenAddress,
+    group: "Output",
+  },
+  "experimental-wasi-otel": {
+    kind: "boolean",
+    env: "SPINKUBE_EXPERIMENTAL_WASI_OTEL",
+    help: "Let components import wasi:otel@0.2.0-rc.2",
+    group: "Output",
+  },
   "record-calls": {
     kind: "value",
     value: "FILE",
@@ -277,12 +298,10 @@ const LIMITS = {
 
 /** Options that are checked but change nothing here. `up` says so once per option. */
 const IGNORED = {
-  insecure: { kind: "boolean", short: "k", help: "Plain HTTP to the registry", hidden: true },
   cache: { kind: "value", value: "FILE", help: "Cache of Wasmtime", hidden: true },
   "disable-cache": { kind: "boolean", help: "Cache of Wasmtime", hidden: true },
   "disable-pooling": { kind: "boolean", help: "Allocator of Wasmtime", hidden: true },
   "debug-info": { kind: "boolean", help: "Debug information of Wasmtime", hidden: true },
-  "experimental-wasi-otel": { kind: "boolean", help: "Offer wasi:otel", hidden: true },
   "http1-max-buf-size": {
     kind: "value",
     value: "BYTES",
@@ -297,12 +316,10 @@ const WASMTIME = "belongs to Wasmtime, which is not used here";
 
 /** Why an option of {@link UP} that is accepted has no effect. */
 export const IGNORED_OPTIONS: Readonly<Record<keyof typeof IGNORED, string>> = {
-  insecure: "is for registries, from which this version does not load apps",
   cache: WASMTIME,
   "disable-cache": WASMTIME,
   "disable-pooling": WASMTIME,
   "debug-info": WASMTIME,
-  "experimental-wasi-otel": "offers an interface that this version does not have",
   "http1-max-buf-size": "has no counterpart: Deno's HTTP server sizes its buffers itself",
 };
 

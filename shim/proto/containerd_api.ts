@@ -1,14 +1,14 @@
 /**
- * The messages of containerd's own gRPC services that a shim needs: which image a container was made
- * of, the image's blobs, and what keeps containerd from removing them.
+ * The messages of containerd's own gRPC services that a shim needs: which image and which layers a
+ * container was made of, and the image's blobs.
  *
  * @module
  */
 
 import { DESCRIPTOR } from "./containerd_types.ts";
 import {
-  bool,
   bytes,
+  int32,
   int64,
   map,
   message,
@@ -17,12 +17,13 @@ import {
   repeated,
   string,
 } from "./schema.ts";
-import { ANY, EMPTY, FIELD_MASK, TIMESTAMP } from "./well_known.ts";
+import { ANY, TIMESTAMP } from "./well_known.ts";
 
 const CONTAINERS = "containerd.services.containers.v1";
 const IMAGES = "containerd.services.images.v1";
 const CONTENT = "containerd.services.content.v1";
-const LEASES = "containerd.services.leases.v1";
+const SNAPSHOTS = "containerd.services.snapshots.v1";
+const NAMESPACES = "containerd.services.namespaces.v1";
 
 /** A container's record, whether it runs or not. */
 export const CONTAINER = message(`${CONTAINERS}.Container`, {
@@ -56,7 +57,7 @@ export const IMAGE = message(`${IMAGES}.Image`, {
 /** See {@link IMAGE}. */
 export type Image = MessageOf<typeof IMAGE>;
 
-/** A blob's record. Labels say what it keeps alive. */
+/** A blob's record. */
 export const CONTENT_INFO = message(`${CONTENT}.Info`, {
   digest: string(1),
   size: int64(2),
@@ -67,19 +68,26 @@ export const CONTENT_INFO = message(`${CONTENT}.Info`, {
 /** See {@link CONTENT_INFO}. */
 export type ContentInfo = MessageOf<typeof CONTENT_INFO>;
 
-/** Something that keeps resources from being removed. */
-export const LEASE = message(`${LEASES}.Lease`, {
-  id: string(1),
-  createdAt: nested(2, TIMESTAMP),
-  labels: map(string(3)),
+/** A snapshot's record: one layer of a root file system, upon its parent. */
+export const SNAPSHOT_INFO = message(`${SNAPSHOTS}.Info`, {
+  name: string(1),
+  /** For the topmost layer of an image: a digest of all of its layers. */
+  parent: string(2),
+  kind: int32(3),
+  createdAt: nested(4, TIMESTAMP),
+  updatedAt: nested(5, TIMESTAMP),
+  labels: map(string(6)),
 });
-/** See {@link LEASE}. */
-export type Lease = MessageOf<typeof LEASE>;
+/** See {@link SNAPSHOT_INFO}. */
+export type SnapshotInfo = MessageOf<typeof SNAPSHOT_INFO>;
 
-/** What a lease keeps: `type` is `content`, or `snapshots/NAME`. */
-export const LEASE_RESOURCE = message(`${LEASES}.Resource`, { id: string(1), type: string(2) });
-/** See {@link LEASE_RESOURCE}. */
-export type LeaseResource = MessageOf<typeof LEASE_RESOURCE>;
+/** A namespace's record. */
+export const NAMESPACE = message(`${NAMESPACES}.Namespace`, {
+  name: string(1),
+  labels: map(string(2)),
+});
+/** See {@link NAMESPACE}. */
+export type Namespace = MessageOf<typeof NAMESPACE>;
 
 /**
  * Calls, with the path of their URL. `readContent` is answered by any number of messages, the others
@@ -96,19 +104,31 @@ export const CONTAINERD_METHODS = {
     request: message(`${IMAGES}.GetImageRequest`, { name: string(1) }),
     response: message(`${IMAGES}.GetImageResponse`, { image: nested(1, IMAGE) }),
   },
+  listImages: {
+    path: `/${IMAGES}.Images/List`,
+    /** As `target.digest==sha256:…`; images that fit any of them. */
+    request: message(`${IMAGES}.ListImagesRequest`, { filters: repeated(string(1)) }),
+    response: message(`${IMAGES}.ListImagesResponse`, { images: repeated(nested(1, IMAGE)) }),
+  },
+  getSnapshotInfo: {
+    path: `/${SNAPSHOTS}.Snapshots/Stat`,
+    request: message(`${SNAPSHOTS}.StatSnapshotRequest`, {
+      snapshotter: string(1),
+      key: string(2),
+    }),
+    response: message(`${SNAPSHOTS}.StatSnapshotResponse`, { info: nested(1, SNAPSHOT_INFO) }),
+  },
+  listNamespaces: {
+    path: `/${NAMESPACES}.Namespaces/List`,
+    request: message(`${NAMESPACES}.ListNamespacesRequest`, { filter: string(1) }),
+    response: message(`${NAMESPACES}.ListNamespacesResponse`, {
+      namespaces: repeated(nested(1, NAMESPACE)),
+    }),
+  },
   getContentInfo: {
     path: `/${CONTENT}.Content/Info`,
     request: message(`${CONTENT}.InfoRequest`, { digest: string(1) }),
     response: message(`${CONTENT}.InfoResponse`, { info: nested(1, CONTENT_INFO) }),
-  },
-  updateContent: {
-    path: `/${CONTENT}.Content/Update`,
-    request: message(`${CONTENT}.UpdateRequest`, {
-      info: nested(1, CONTENT_INFO),
-      /** `labels.KEY`, or `labels` for all of them. */
-      updateMask: nested(2, FIELD_MASK),
-    }),
-    response: message(`${CONTENT}.UpdateResponse`, { info: nested(1, CONTENT_INFO) }),
   },
   readContent: {
     path: `/${CONTENT}.Content/Read`,
@@ -119,36 +139,5 @@ export const CONTAINERD_METHODS = {
       size: int64(3),
     }),
     response: message(`${CONTENT}.ReadContentResponse`, { offset: int64(1), data: bytes(2) }),
-  },
-  createLease: {
-    path: `/${LEASES}.Leases/Create`,
-    request: message(`${LEASES}.CreateRequest`, { id: string(1), labels: map(string(3)) }),
-    response: message(`${LEASES}.CreateResponse`, { lease: nested(1, LEASE) }),
-  },
-  deleteLease: {
-    path: `/${LEASES}.Leases/Delete`,
-    request: message(`${LEASES}.DeleteRequest`, { id: string(1), sync: bool(2) }),
-    response: EMPTY,
-  },
-  listLeases: {
-    path: `/${LEASES}.Leases/List`,
-    request: message(`${LEASES}.ListRequest`, { filters: repeated(string(1)) }),
-    response: message(`${LEASES}.ListResponse`, { leases: repeated(nested(1, LEASE)) }),
-  },
-  addLeaseResource: {
-    path: `/${LEASES}.Leases/AddResource`,
-    request: message(`${LEASES}.AddResourceRequest`, {
-      id: string(1),
-      resource: nested(2, LEASE_RESOURCE),
-    }),
-    response: EMPTY,
-  },
-  deleteLeaseResource: {
-    path: `/${LEASES}.Leases/DeleteResource`,
-    request: message(`${LEASES}.DeleteResourceRequest`, {
-      id: string(1),
-      resource: nested(2, LEASE_RESOURCE),
-    }),
-    response: EMPTY,
   },
 } as const;

@@ -50,6 +50,8 @@ export function defaultOf(type: ScalarType, names: NamedField["names"]): unknown
       return false;
     case "int64":
     case "uint64":
+    case "fixed64":
+    case "sfixed64":
       return 0n;
     case "enum":
       return enumName(0, names);
@@ -127,7 +129,9 @@ export function wireTypeOf(type: ScalarType | MessageType): number {
   if (typeof type !== "string" || type === "string" || type === "bytes") {
     return WIRE_TYPE.lengthDelimited;
   }
-  return type === "double" ? WIRE_TYPE.fixed64 : WIRE_TYPE.varint;
+  if (type === "fixed32") return WIRE_TYPE.fixed32;
+  const isEightBytes = type === "double" || type === "fixed64" || type === "sfixed64";
+  return isEightBytes ? WIRE_TYPE.fixed64 : WIRE_TYPE.varint;
 }
 
 function isPacked(field: NamedField, wireType: number): boolean {
@@ -173,6 +177,14 @@ function readScalar(field: NamedField, reader: Reader): unknown {
       return BigInt.asIntN(64, reader.bigVarint());
     case "uint64":
       return reader.bigVarint();
+    case "sint32":
+      return reader.zigzag();
+    case "fixed32":
+      return reader.fixed32();
+    case "fixed64":
+      return reader.fixed64();
+    case "sfixed64":
+      return BigInt.asIntN(64, reader.fixed64());
     default:
       return reader.double();
   }
@@ -236,6 +248,21 @@ class Reader {
   bigVarint(): bigint {
     const low = this.varint();
     return this.high === 0 ? BigInt(low) : (BigInt(this.high) << 32n) | BigInt(low);
+  }
+
+  zigzag(): number {
+    const bits = this.varint();
+    return bits >>> 1 ^ -(bits & 1);
+  }
+
+  fixed32(): number {
+    const bytes = this.#take(4);
+    return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+  }
+
+  fixed64(): bigint {
+    const bytes = this.#take(8);
+    return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   }
 
   double(): number {

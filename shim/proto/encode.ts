@@ -71,6 +71,8 @@ function isDefault(field: NamedField, value: unknown): boolean {
     case "enum":
     case "int64":
     case "uint64":
+    case "fixed64":
+    case "sfixed64":
       // These have a second form, the plain number.
       if (value === 0) return true;
   }
@@ -130,6 +132,12 @@ function writeValue(field: NamedField, writer: Writer, value: unknown): void {
       return writer.double(value);
     case "enum":
       return writer.integer(numberOf(value, names), "int32");
+    case "sint32":
+      return writer.zigzag(value);
+    case "fixed32":
+    case "fixed64":
+    case "sfixed64":
+      return writer.fixed(value, type);
     default:
       return writer.integer(value, type);
   }
@@ -146,6 +154,10 @@ const LIMITS = {
   uint32: [0n, 2n ** 32n - 1n],
   int64: [-(2n ** 63n), 2n ** 63n - 1n],
   uint64: [0n, 2n ** 64n - 1n],
+  sint32: [-(2n ** 31n), 2n ** 31n - 1n],
+  fixed32: [0n, 2n ** 32n - 1n],
+  fixed64: [0n, 2n ** 64n - 1n],
+  sfixed64: [-(2n ** 63n), 2n ** 63n - 1n],
 } as const;
 
 /** What is wrong with a value; the caller knows which field it belongs to. */
@@ -218,19 +230,26 @@ class Writer {
   }
 
   integer(value: unknown, type: keyof typeof LIMITS): void {
-    if (typeof value !== "bigint" && !Number.isSafeInteger(value)) {
-      const isRange = typeof value === "number";
-      throw new WrongValue(`${String(value)} is no exact integer`, isRange);
-    }
-    const [min, max] = LIMITS[type];
-    const number = value as bigint | number;
-    if (number < min || number > max) throw new WrongValue(`${number} is no ${type}`, true);
+    const number = checkInteger(value, type);
     if (typeof number === "number" && number >= 0 && number <= 0xffffffff) {
       return this.varint(number);
     }
     // Negative numbers have all 64 bits, those of 32 bits too.
     const bits = BigInt.asUintN(64, BigInt(number));
     this.varint(Number(bits & 0xffffffffn), Number(bits >> 32n));
+  }
+
+  zigzag(value: unknown): void {
+    const number = Number(checkInteger(value, "sint32"));
+    this.varint((number << 1 ^ number >> 31) >>> 0);
+  }
+
+  fixed(value: unknown, type: "fixed32" | "fixed64" | "sfixed64"): void {
+    const number = checkInteger(value, type);
+    const at = this.#reserve(type === "fixed32" ? 4 : 8);
+    const view = new DataView(this.#buffer.buffer);
+    if (type === "fixed32") view.setUint32(at, Number(number), true);
+    else view.setBigUint64(at, BigInt.asUintN(64, BigInt(number)), true);
   }
 
   /** Makes room for `size` bytes before what is there; @returns where they begin. */
@@ -246,6 +265,17 @@ class Writer {
     this.#start = buffer.length - length;
     this.#buffer = buffer;
   }
+}
+
+function checkInteger(value: unknown, type: keyof typeof LIMITS): bigint | number {
+  if (typeof value !== "bigint" && !Number.isSafeInteger(value)) {
+    const isRange = typeof value === "number";
+    throw new WrongValue(`${String(value)} is no exact integer`, isRange);
+  }
+  const [min, max] = LIMITS[type];
+  const number = value as bigint | number;
+  if (number < min || number > max) throw new WrongValue(`${number} is no ${type}`, true);
+  return number;
 }
 
 /** Whether the number has at most `bits` bits; below 64. */

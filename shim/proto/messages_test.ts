@@ -292,14 +292,11 @@ Deno.test("CONTAINERD_METHODS have the paths of containerd's services", () => {
     [
       "getContainer /containerd.services.containers.v1.Containers/Get",
       "getImage /containerd.services.images.v1.Images/Get",
+      "listImages /containerd.services.images.v1.Images/List",
+      "getSnapshotInfo /containerd.services.snapshots.v1.Snapshots/Stat",
+      "listNamespaces /containerd.services.namespaces.v1.Namespaces/List",
       "getContentInfo /containerd.services.content.v1.Content/Info",
-      "updateContent /containerd.services.content.v1.Content/Update",
       "readContent /containerd.services.content.v1.Content/Read",
-      "createLease /containerd.services.leases.v1.Leases/Create",
-      "deleteLease /containerd.services.leases.v1.Leases/Delete",
-      "listLeases /containerd.services.leases.v1.Leases/List",
-      "addLeaseResource /containerd.services.leases.v1.Leases/AddResource",
-      "deleteLeaseResource /containerd.services.leases.v1.Leases/DeleteResource",
     ],
   );
   const container = decodeMessage(

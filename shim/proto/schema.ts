@@ -12,7 +12,8 @@
  * export type Mount = MessageOf<typeof MOUNT>;
  * ```
  *
- * Only what containerd's messages use is here: no groups, no `oneof`, no fixed-width integers.
+ * Only what containerd's messages and OpenTelemetry's use is here: no groups, and no `oneof`: the
+ * fields of one are optional ones, of which one is given.
  *
  * @module
  */
@@ -26,6 +27,10 @@ export type ScalarType =
   | "uint32"
   | "int64"
   | "uint64"
+  | "sint32"
+  | "fixed32"
+  | "fixed64"
+  | "sfixed64"
   | "double"
   | "enum";
 
@@ -140,6 +145,26 @@ export function int64(number: number): Single<bigint, bigint | number> {
 /** Unsigned, 64 bits. Numbers are taken if they are exact. */
 export function uint64(number: number): Single<bigint, bigint | number> {
   return scalar(number, "uint64");
+}
+
+/** Signed, 32 bits; short if it is near zero, whatever its sign. */
+export function sint32(number: number): Single<number> {
+  return scalar(number, "sint32");
+}
+
+/** Unsigned, always four bytes. */
+export function fixed32(number: number): Single<number> {
+  return scalar(number, "fixed32");
+}
+
+/** Unsigned, always eight bytes. */
+export function fixed64(number: number): Single<bigint, bigint | number> {
+  return scalar(number, "fixed64");
+}
+
+/** Signed, always eight bytes. */
+export function sfixed64(number: number): Single<bigint, bigint | number> {
+  return scalar(number, "sfixed64");
 }
 
 /** IEEE 754, 64 bits. */

@@ -14,7 +14,6 @@ import {
   type MessageInit,
   type MessageOf,
   type MessageType,
-  repeated,
   string,
 } from "./schema.ts";
 
@@ -35,11 +34,6 @@ export type Timestamp = MessageOf<typeof TIMESTAMP>;
 export const EMPTY = message("google.protobuf.Empty", {});
 /** See {@link EMPTY}. */
 export type Empty = MessageOf<typeof EMPTY>;
-
-/** Names of the fields that an update is about. */
-export const FIELD_MASK = message("google.protobuf.FieldMask", { paths: repeated(string(1)) });
-/** See {@link FIELD_MASK}. */
-export type FieldMask = MessageOf<typeof FIELD_MASK>;
 
 /** Go's zero time, year 1: what shims of containerd's own send while a process has not exited. */
 export const GO_ZERO_TIME: Timestamp = { seconds: -62135596800n, nanos: 0 };

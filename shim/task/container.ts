@@ -156,11 +156,14 @@ export class Container {
     });
   }
 
-  /** Pids of all its processes, and which exec those are that were added. Never empty in life. */
+  /**
+   * Pids of all its processes, and which exec those are that were added. Never empty: containerd 1.7
+   * and newer ask when they start, and forget a task without any, with its exit code. So the one of
+   * a process that has ended counts until the container is deleted.
+   */
   pids(): { pid: number; execId: string }[] {
     const execs = new Map([...this.#execs.values()].map(({ pid, execId }) => [pid, execId]));
-    const pids = new Set(this.#parts.cgroup.pids());
-    if (this.init.state !== "stopped") pids.add(this.init.pid);
+    const pids = new Set([...this.#parts.cgroup.pids(), this.init.pid]);
     return [...pids].map((pid) => ({ pid, execId: execs.get(pid) ?? "" }));
   }
 
@@ -234,6 +237,7 @@ export class Container {
     const exit = await this.#parts.reaper.exitOf(process.pid);
     await settled(this.#starting);
     process.io?.closeStdin();
+    process.io?.flush();
     this.#parts.events.exited(process.execId, { pid: process.pid, exit });
     process.stopped(exit);
   }
@@ -254,6 +258,7 @@ export class Container {
     this.#checkMemory();
     clearInterval(this.#oomTimer);
     init.io?.closeStdin();
+    init.io?.flush();
     onExit(exit);
     events.exited("", { pid: init.pid, exit });
     init.stopped(exit);

@@ -5,6 +5,7 @@
  */
 
 import type { Mount } from "../proto/containerd_types.ts";
+import { removeNote } from "../store/app_notes.ts";
 import { StatusError } from "../ttrpc/status.ts";
 import { openCgroup } from "./cgroup.ts";
 import { Container, type ContainerEvents, readPid } from "./container.ts";
@@ -14,7 +15,7 @@ import type { Exit, Reaper } from "./reaper.ts";
 import { mountRootfs, unmount } from "./rootfs.ts";
 import { Runc, type RuncConfig } from "./runc.ts";
 import { isSystemdCgroup, readSpec, sharesPidNamespace, type Spec, writeSpec } from "./spec.ts";
-import { type ContainerState, writeState } from "./state_file.ts";
+import { type ContainerState, type UsedApp, writeState } from "./state_file.ts";
 import { TaskProcess } from "./task_process.ts";
 
 /** What containerd asks for. */
@@ -61,7 +62,7 @@ export interface AdaptedSpec {
   /** Undefined: it has not been changed. */
   readonly spec?: Spec;
   /** The app in the node's store that the container uses. */
-  readonly app?: string;
+  readonly app?: UsedApp;
 }
 
 /**
@@ -83,6 +84,7 @@ export async function createContainer(
     }
     const original = readSpec(bundle);
     const { spec = original, app } = await parts.adapt({ request, spec: original });
+    if (app) undo.push(() => removeNote(app.note));
     if (spec !== original) writeSpec(bundle, spec);
     const config = runcConfig(spec, parts);
     const state = { runc: config, pid: 0, ...(app === undefined ? {} : { app }) };

@@ -5,6 +5,7 @@
  */
 
 import { timestampOf } from "../proto/well_known.ts";
+import { removeNote } from "../store/app_notes.ts";
 import { parseAddress } from "../ttrpc/address.ts";
 import { readPid } from "./container.ts";
 import { encodeDeleteResponse } from "./command_output.ts";
@@ -28,6 +29,7 @@ export async function deleteContainer(id: string, bundle: string): Promise<Uint8
     await runc.delete(id, { isForced: true });
   }
   unmount(openLibc(), `${bundle}/rootfs`);
+  if (state?.app) removeNote(state.app.note);
   await removeDeadSocket(bundle);
   const exit = exitOf(state) ?? { status: KILLED, at: new Date() };
   return encodeDeleteResponse({

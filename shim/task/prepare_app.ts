@@ -1,11 +1,12 @@
 /**
- * Has the app of an image put into the node's store, by a process of its own: the shim itself stays
- * small, and what it costs is not charged to the pod.
+ * Finds the app of a container in the node's store. If it is not there, a process of its own puts it
+ * there: the shim itself stays small.
  *
  * @module
  */
 
 import type { PrepareAppResult } from "../../crds/contract.ts";
+import { errorText } from "../../lib/errors.ts";
 import { selfCommand } from "../../lib/self_command.ts";
 
 /** Which container, and where to ask. */
@@ -25,10 +26,38 @@ export interface PrepareAppRequest {
 const TIMEOUT_MS = 110_000;
 
 /**
- * Prepares the app.
+ * Finds or prepares the app, and notes in the store that the container uses it.
  * @returns What became of it; a failure of the process itself is a `failure` too.
  */
 export async function prepareApp(
+  request: PrepareAppRequest,
+  log: (line: string) => void,
+): Promise<PrepareAppResult> {
+  return await findApp(request, log) ?? await runPrepareApp(request, log);
+}
+
+/** Here, because a process would take longer to start than this takes. */
+async function findApp(
+  { address, store, ...container }: PrepareAppRequest,
+  log: (line: string) => void,
+): Promise<PrepareAppResult | undefined> {
+  // Ordinary containers never come here: their shims do not load any of it.
+  const [{ AppStore }, { ContainerdClient }, { findStoredApp, identifyApp }] = await Promise.all([
+    import("../store/app_store.ts"),
+    import("../store/containerd_client.ts"),
+    import("../store/find_app.ts"),
+  ]);
+  try {
+    using client = new ContainerdClient(address, container);
+    const identity = await identifyApp({ client, ...container });
+    return findStoredApp(new AppStore(store), identity, container);
+  } catch (error) {
+    log(`cannot look for the app in "${store}": ${errorText(error)}`);
+    return undefined;
+  }
+}
+
+async function runPrepareApp(
   request: PrepareAppRequest,
   log: (line: string) => void,
 ): Promise<PrepareAppResult> {

@@ -26,6 +26,8 @@ export interface ProcessIo {
   closeStdin(): void;
   /** In characters; without a terminal it does nothing. */
   resize(size: { width: number; height: number }): void;
+  /** The process has ended: its output so far is handed on at once. */
+  flush(): void;
   /** Resolves when the client has got all output, at the latest after the time. */
   drain(milliseconds: number): Promise<void>;
   close(): Promise<void>;
@@ -64,6 +66,7 @@ function plainIo(stdio: ReturnType<typeof openStdio>): ProcessIo {
     attach: () => Promise.resolve(stdio.release()),
     closeStdin: stdio.closeStdin,
     resize() {},
+    flush() {},
     // The container wrote to the client itself.
     drain: () => Promise.resolve(),
     close() {
@@ -125,6 +128,7 @@ function openTerminalIo(
     },
     closeStdin: () => terminal?.closeInput(),
     resize: (size) => terminal?.resize(size),
+    flush: () => terminal?.flush(),
     async drain(milliseconds) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));

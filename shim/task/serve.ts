@@ -7,6 +7,7 @@
 import { errorText } from "../../lib/errors.ts";
 import { installDirOf } from "../../lib/install_dir.ts";
 import { DENO_FLAGS } from "../../lib/self_command.ts";
+import { notePath, removeNote } from "../store/app_notes.ts";
 import { listen } from "../ttrpc/address.ts";
 import { TtrpcServer } from "../ttrpc/server.ts";
 import { type AdaptedSpec, createContainer, type CreateParts } from "./create_container.ts";
@@ -24,6 +25,7 @@ import { CRI_ANNOTATIONS, type Spec } from "./spec.ts";
 import { hostSpec, sandboxSpec } from "./spin_bundle.ts";
 import { classifyContainer, isMeantForSpin } from "./spin_container.ts";
 import type { ContainerdFacts } from "./start_args.ts";
+import { readState } from "./state_file.ts";
 import { createTaskService } from "./task_service.ts";
 
 /** What the server is told when it is started. */
@@ -83,7 +85,11 @@ export async function serve(options: ServeOptions): Promise<void> {
       };
       return await createContainer(request, parts);
     },
-    cleanUp: ({ bundle }) => unmount(libc, `${bundle}/rootfs`),
+    cleanUp({ bundle }) {
+      unmount(libc, `${bundle}/rootfs`);
+      const app = readState(bundle)?.app;
+      if (app) removeNote(app.note);
+    },
     onEmpty: () => ended.resolve(),
   });
   registerTaskService(server, service);
@@ -113,13 +119,12 @@ async function adaptSpec(
   }
   const rootfs = rootOf(spec, request.bundle);
   if (classifyContainer(spec, { root: rootfs }) === "linux") return {};
-  const result = await prepareApp({
-    address: options.containerd.grpcAddress,
-    namespace: options.namespace,
-    container: request.id,
-    rootfs,
-    store: Deno.env.get("SPINKUBE_STORE_DIR") || STORE,
-  }, (line) => log.write("info", line));
+  const store = Deno.env.get("SPINKUBE_STORE_DIR") || STORE;
+  const name = { namespace: options.namespace, container: request.id };
+  const result = await prepareApp(
+    { address: options.containerd.grpcAddress, ...name, rootfs, store },
+    (line) => log.write("info", line),
+  );
   if (result.kind === "none" && !isMeantForSpin(spec)) return {};
   const plan = {
     installDir: findInstallDir(),
@@ -132,7 +137,9 @@ async function adaptSpec(
       : undefined,
   };
   const adapted = { spec: hostSpec(spec, plan) };
-  return result.kind === "app" ? { ...adapted, app: result.key } : adapted;
+  return result.kind === "app"
+    ? { ...adapted, app: { key: result.key, note: notePath(store, name) } }
+    : adapted;
 }
 
 const NO_APP = "The image holds no Spin app: it has neither layers of `spin registry push` nor a " +

@@ -6,7 +6,7 @@
  */
 
 import { POD_PATHS } from "../../crds/contract.ts";
-import { installedCommand, installedEnvironment } from "../../lib/install_dir.ts";
+import { INSTALL_DIR, installedCommand, installedEnvironment } from "../../lib/install_dir.ts";
 import type { Spec, SpecMount } from "./spec.ts";
 
 /** What the container runs. */
@@ -29,7 +29,7 @@ const WRITABLE = [POD_PATHS.state, "/tmp"];
 /** The specification that runs our host. Nothing given is changed. */
 export function hostSpec(spec: Spec, plan: HostPlan): Spec {
   const process = spec.process ?? {};
-  const environment = Object.entries(installedEnvironment(POD_PATHS.runtime))
+  const environment = Object.entries(installedEnvironment(POD_PATHS.runtime, INSTALL_DIR.podCache))
     .map(([name, value]) => `${name}=${value}`);
   return {
     ...spec,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type FileLooker, NODE_FILES, resolveInRoot } from "./rootfs_path.ts";
+import { type FileLooker, NODE_FILES, resolveInRoot } from "../../lib/rootfs_path.ts";
 import { CRI_ANNOTATIONS, type Spec } from "./spec.ts";
 
 /** What a container is, as far as its specification and its files tell. */

@@ -11,6 +11,13 @@ import type { RuncConfig } from "./runc.ts";
 /** The file in the bundle. */
 export const STATE_FILE = "spinkube-state.json";
 
+/** An app in the node's store that a container uses. */
+export interface UsedApp {
+  readonly key: string;
+  /** The file in the store that says so. */
+  readonly note: string;
+}
+
 /** The state of one container. */
 export interface ContainerState {
   readonly runc: Pick<RuncConfig, "program" | "root" | "isSystemdCgroup">;
@@ -19,7 +26,7 @@ export interface ContainerState {
   /** Present once it has ended. */
   readonly exit?: { readonly status: number; readonly at: string };
   /** The app in the node's store that the container uses, if it is a Spin app's. */
-  readonly app?: string;
+  readonly app?: UsedApp;
 }
 
 /** Writes the state, wholly or not at all. */

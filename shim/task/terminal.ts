@@ -105,6 +105,7 @@ export class Terminal {
   #input: Pipe | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #delay = FAST_MS;
+  #isOver = false;
   readonly #drained = Promise.withResolvers<void>();
 
   /** @param paths FIFOs; empty for none. */
@@ -129,6 +130,16 @@ export class Terminal {
     return this.#drained.promise;
   }
 
+  /**
+   * Hands on at once what the process has written so far, as far as it is taken. Clients that hear of
+   * its end close their side: what comes later is lost.
+   */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#delay = FAST_MS;
+    this.#copy();
+  }
+
   /** @param size In characters. */
   resize({ width, height }: { width: number; height: number }): void {
     const size = new Uint16Array([height, width, 0, 0]);
@@ -144,6 +155,7 @@ export class Terminal {
 
   close(): void {
     clearTimeout(this.#timer);
+    this.#isOver = true;
     this.closeInput();
     this.#output?.close();
     this.#libc.close(this.#master);
@@ -155,11 +167,13 @@ export class Terminal {
   }
 
   #copy(): void {
+    if (this.#isOver) return;
     const hadInput = this.#input?.copy() ?? "idle";
     // Nobody reads, but the process must not be blocked by that.
     const hadOutput = this.#output?.copy() ?? "idle";
     if (hadInput === "ended") this.closeInput();
     if (hadOutput === "ended") {
+      this.#isOver = true;
       this.#output!.close();
       this.#drained.resolve();
       return;

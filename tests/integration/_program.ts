@@ -22,6 +22,8 @@ export interface ProgramOptions {
   readonly command?: readonly string[];
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Called with everything the program writes to stdout. */
+  readonly onStdout?: (text: string) => void;
 }
 
 /** How a program ended. */
@@ -58,6 +60,7 @@ export function startProgram(args: readonly string[], options: ProgramOptions = 
   async function collect(name: "stdout" | "stderr"): Promise<void> {
     for await (const text of child[name].pipeThrough(new TextDecoderStream())) {
       output[name] += text;
+      if (name === "stdout") options.onStdout?.(text);
       changed.dispatchEvent(new Event("change"));
     }
   }

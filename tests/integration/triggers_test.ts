@@ -5,90 +5,18 @@
  */
 
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { MqttClient } from "mqtt";
 import { createConnection } from "node:net";
-import { DENO_FLAGS } from "../../lib/self_command.ts";
-import { PROGRAM_PATH, triggerSample } from "../support/fixtures.ts";
+import { triggerSample } from "../support/fixtures.ts";
 import { hasMqttBroker, MqttBroker } from "../support/mqtt_broker.ts";
 import { hasRedisServer, RedisServer } from "../support/redis_server.ts";
 import { TestSuite } from "../support/test_suite.ts";
+import { UpProgram } from "../support/up_program.ts";
 import { waitUntil } from "../support/wait.ts";
 
 const suite = new TestSuite();
 
 Deno.test.afterAll(() => suite.close());
-
-/** A running `up` whose app has no HTTP trigger, so that nothing announces an address. */
-class Program implements AsyncDisposable {
-  readonly stateDir = suite.directory();
-  readonly #child: Deno.ChildProcess;
-  readonly #text = { stdout: "", stderr: "" };
-  readonly #read: Promise<unknown>;
-
-  constructor(
-    from: string,
-    { args = [], words = [] }: { args?: readonly string[]; words?: readonly string[] } = {},
-  ) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", ...DENO_FLAGS, PROGRAM_PATH, "up", "--from", from],
-        ...["--cache-dir", suite.cacheDir, "--state-dir", this.stateDir, ...args],
-        ...(words.length === 0 ? [] : ["--", ...words]),
-      ],
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    this.#read = Promise.all(
-      (["stdout", "stderr"] as const).map(async (name) => {
-        const decoder = new TextDecoderStream();
-        for await (const chunk of this.#child[name].pipeThrough(decoder)) this.#text[name] += chunk;
-      }),
-    );
-  }
-
-  get stdout(): string {
-    return this.#text.stdout;
-  }
-
-  get stderr(): string {
-    return this.#text.stderr;
-  }
-
-  /** The exit code, once everything has been read. */
-  async code(): Promise<number> {
-    const { code } = await this.#child.status;
-    await this.#read;
-    return code;
-  }
-
-  kill(): void {
-    this.#child.kill("SIGTERM");
-  }
-
-  /** A value of the default key-value store; undefined if there is none yet. */
-  value(key: string): string | undefined {
-    try {
-      using database = new DatabaseSync(`${this.stateDir}/sqlite_key_value.db`, { readOnly: true });
-      const row = database.prepare("SELECT value FROM spin_key_value WHERE key = ?").get(key);
-      return row ? new TextDecoder().decode(row.value as Uint8Array) : undefined;
-    } catch {
-      // The program has not made it yet.
-      return undefined;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.kill();
-    } catch {
-      // It has ended.
-    }
-    await this.code();
-  }
-}
 
 Deno.test("up runs a command, with arguments, output and exit code", async (t) => {
   const cases: [words: string[], code: number, stdout: RegExp, stderr: RegExp][] = [
@@ -100,7 +28,7 @@ Deno.test("up runs a command, with arguments, output and exit code", async (t) =
   ];
   for (const [words, code, stdout, stderr] of cases) {
     await t.step(words.join(" "), async () => {
-      await using program = new Program(triggerSample("job"), { words });
+      await using program = new UpProgram(suite, triggerSample("job"), { words });
       assert.equal(await program.code(), code, program.stderr);
       assert.match(program.stdout, stdout);
       assert.match(program.stderr, stderr);
@@ -109,7 +37,7 @@ Deno.test("up runs a command, with arguments, output and exit code", async (t) =
 });
 
 Deno.test("up stops a command on SIGTERM", async () => {
-  await using program = new Program(triggerSample("job"), {
+  await using program = new UpProgram(suite, triggerSample("job"), {
     words: ["sleep", "60000"],
     args: ["--grace-period", "100ms"],
   });
@@ -120,7 +48,7 @@ Deno.test("up stops a command on SIGTERM", async () => {
 });
 
 Deno.test("up calls a component when its schedule says so", async () => {
-  await using program = new Program(triggerSample("cron-tick"));
+  await using program = new UpProgram(suite, triggerSample("cron-tick"));
   await waitUntil(() => Number(program.value("ticks")) >= 2, { what: "two ticks" });
   assert.match(program.stdout, /Cron schedules:\n\tcron-tick: \*\/2 \* \* \* \* \*/);
   program.kill();
@@ -185,7 +113,7 @@ Deno.test({
   ignore: !hasRedis,
   async fn() {
     await using server = await RedisServer.start({ args: ["--requirepass", "right"] });
-    await using program = new Program(triggerSample("redis-sub"), {
+    await using program = new UpProgram(suite, triggerSample("redis-sub"), {
       args: [
         ...["--variable", `redis_url=redis://:wr0ng@127.0.0.1:${server.port}`],
         ...["--listen", "127.0.0.1:0"],
@@ -205,7 +133,7 @@ Deno.test({
   ignore: !hasMqtt,
   async fn() {
     await using broker = await MqttBroker.start();
-    await using program = new Program(triggerSample("mqtt-log"), {
+    await using program = new UpProgram(suite, triggerSample("mqtt-log"), {
       args: ["--variable", `mqtt_address=mqtt://127.0.0.1:${broker.port}?client_id=guest`],
     });
     const client = new MqttClient(

@@ -206,10 +206,10 @@ for (
       stderr: /^Error: Default file 'spin\.toml' not found\. Did you mean `spin up -f hello`\?/,
     },
     {
-      name: "a registry reference",
-      args: ["up", "--from-registry", "example.com/app:1"],
+      name: "a registry that is not there",
+      args: ["up", "-k", "--from-registry", "127.0.0.1:3/app:1"],
       code: 1,
-      stderr: /^Error: Cannot load 'example\.com\/app:1'/,
+      stderr: /^Error: Cannot pull the manifest of "app:1" at 127\.0\.0\.1:3: nothing listens/,
     },
     {
       name: "wrong options, all at once",

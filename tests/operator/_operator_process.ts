@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DENO_FLAGS } from "../../lib/self_command.ts";
+import { SMALL_DENO_FLAGS } from "../../lib/self_command.ts";
 import { PROGRAM_PATH } from "../support/fixtures.ts";
 import { waitUntil } from "../support/wait.ts";
 
@@ -37,7 +37,7 @@ export class OperatorProcess {
     const addresses = { probes: `127.0.0.1:${freePort()}`, metrics: `127.0.0.1:${freePort()}` };
     const child = new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", ...DENO_FLAGS, PROGRAM_PATH, "controller", "--kubeconfig", kubeconfig],
+        ...["run", ...SMALL_DENO_FLAGS, PROGRAM_PATH, "controller", "--kubeconfig", kubeconfig],
         ...["--health-probe-bind-address", addresses.probes],
         ...["--metrics-bind-address", addresses.metrics, ...args],
       ],
@@ -49,6 +49,10 @@ export class OperatorProcess {
     const operator = new OperatorProcess(child, addresses);
     await operator.until(async () => (await fetchText(`${operator.probes}/healthz`)) === "ok");
     return operator;
+  }
+
+  get pid(): number {
+    return this.#child.pid;
   }
 
   /** What it has logged so far. */

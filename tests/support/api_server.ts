@@ -157,7 +157,7 @@ function kubeApiServerArguments(
     `--cert-dir=${join(directory, "pki")}`,
     "--bind-address=127.0.0.1",
     `--secure-port=${port}`,
-    "--service-cluster-ip-range=10.0.0.0/24",
+    "--service-cluster-ip-range=10.0.0.0/12",
     "--service-account-issuer=https://kubernetes.default.svc",
     `--service-account-key-file=${keyFile}`,
     `--service-account-signing-key-file=${keyFile}`,

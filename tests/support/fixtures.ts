@@ -11,8 +11,10 @@ export type SampleApp =
   | "torture"
   | "tiny-js"
   | "script-js"
+  | "script-otel"
   | "rust-api"
   | "rust-async"
+  | "rust-stores"
   | "rust-snapshots"
   | "go-hello"
   | "wagi";
@@ -29,13 +31,20 @@ export function sampleOf(path: string): string | undefined {
 }
 
 /** The manifest of a sample of the triggers beside HTTP. */
-export function triggerSample(name: "cron-tick" | "job" | "mqtt-log" | "redis-sub"): string {
+export function triggerSample(
+  name: "cron-tick" | "job" | "mqtt-log" | "redis-sub" | "sqs-log",
+): string {
   return fileURLToPath(new URL(`../fixtures/apps/triggers/${name}/spin.toml`, import.meta.url));
 }
 
 /** The built Wasm of a sample app. */
 export function sampleWasm(app: SampleApp): string {
   return samplePath(app, `dist/${app}.wasm`);
+}
+
+/** The built Wasm of a middleware, or of the handler behind it. */
+export function middlewareWasm(name: "echo" | "header-adder" | "kv-stasher"): string {
+  return fileURLToPath(new URL(`../fixtures/apps/middleware/dist/${name}.wasm`, import.meta.url));
 }
 
 /** The program's main module. */

@@ -38,6 +38,8 @@ export interface MqttBrokerOptions {
   readonly port?: number;
   /** Who may log in; default: anybody. */
   readonly user?: { readonly name: string; readonly password: string };
+  /** Further lines of its configuration. */
+  readonly settings?: readonly string[];
   /** PEM files; TLS is spoken if present. */
   readonly tls?: { readonly cert: string; readonly key: string };
 }
@@ -107,9 +109,14 @@ export class MqttBroker {
 
 async function settings(
   directory: string,
-  { port, user, tls }: MqttBrokerOptions,
+  { port, user, tls, settings: further = [] }: MqttBrokerOptions,
 ): Promise<string> {
-  const lines = [`listener ${port} 127.0.0.1`, "persistence false", "log_dest stderr"];
+  const lines = [
+    `listener ${port} 127.0.0.1`,
+    "persistence false",
+    "log_dest stderr",
+    ...further,
+  ];
   // Started as root it would become a user who cannot read the directory.
   if (Deno.uid() === 0) lines.push("user root");
   if (tls) lines.push(`certfile ${tls.cert}`, `keyfile ${tls.key}`);

@@ -18,8 +18,8 @@ export interface HandlerExport {
   readonly member?: string;
 }
 
-/** Calls the handler with its arguments. Rejects as `Guest.invoke` does. */
-export type CallHandler = (...args: unknown[]) => Promise<void>;
+/** Calls the handler with its arguments, and gives what it returns. Rejects as `Guest.invoke` does. */
+export type CallHandler = (...args: unknown[]) => Promise<unknown>;
 
 /**
  * Finds a component's handler.
@@ -27,15 +27,21 @@ export type CallHandler = (...args: unknown[]) => Promise<void>;
  */
 export function findHandler(
   guest: Guest,
-  { trigger, handlers }: { trigger: string; handlers: readonly HandlerExport[] },
+  { trigger, handlers, source }: {
+    trigger: string;
+    handlers: readonly HandlerExport[];
+    /** The channel or topic, for telemetry. */
+    source?: string;
+  },
 ): CallHandler {
   for (const { pattern, member } of handlers) {
     const name = guest.exports.find((candidate) => pattern.test(candidate));
     if (name === undefined) continue;
-    return async (...args) =>
-      await guest.invoke(async (exports) =>
-        void await functionOf(exports, { name, member })(...args)
-      );
+    const call: CallHandler = (...args) =>
+      guest.invoke(async (exports) => await functionOf(exports, { name, member })(...args));
+    const { observer, id: component } = guest;
+    if (!observer) return call;
+    return (...args) => observer.message({ trigger, component, source }, () => call(...args));
   }
   const wanted = handlers.map(({ pattern }) => readable(pattern)).join(" or ");
   throw new TerminalError(

@@ -7,18 +7,13 @@
 
 import { TerminalError } from "../../../lib/errors.ts";
 import type { JsonObject } from "../../loader/locked_app.ts";
-import {
-  mqttBrokerName,
-  subscribeMqtt,
-  subscriptionClientId,
-} from "../../imports/mqtt_subscription.ts";
+import { createMqttSubscription, mqttBrokerName } from "../../imports/mqtt_subscription.ts";
 import type { RunningTrigger, TriggerInit } from "../trigger.ts";
 import { firstFailure, keepConnected } from "./backoff.ts";
 import { type CallHandler, findHandler, handlerFailure } from "./handler.ts";
 
 interface Subscription {
   readonly address: string;
-  readonly clientId: string;
   readonly username: string;
   readonly password: string;
   readonly keepAliveSeconds: number;
@@ -43,15 +38,14 @@ export async function startMqttTrigger(init: TriggerInit): Promise<RunningTrigge
       what: `MQTT broker ${mqttBrokerName(subscription.address)}`,
       report,
       signal: stop.signal,
-      connect: () =>
-        subscribeMqtt({
-          ...subscription,
-          onMessage(topic, payload) {
-            const work = deliver(subscription, { topic, payload, report });
-            working.add(work);
-            return work.finally(() => working.delete(work));
-          },
-        }),
+      connect: createMqttSubscription({
+        ...subscription,
+        onMessage(topic, payload) {
+          const work = deliver(subscription, { topic, payload, report });
+          working.add(work);
+          return work.finally(() => working.delete(work));
+        },
+      }),
     })
   );
   announce([
@@ -109,7 +103,6 @@ async function readTrigger(init: TriggerInit, index: number): Promise<Subscripti
   const component = String(config.component);
   return {
     address,
-    clientId: subscriptionClientId(address),
     topic,
     component,
     username: await text("username"),
@@ -118,6 +111,7 @@ async function readTrigger(init: TriggerInit, index: number): Promise<Subscripti
     qos: parseQos(await text("qos"), id),
     handle: findHandler(init.guests.guest(component), {
       trigger: "mqtt",
+      source: topic,
       handlers: [{ pattern: /^handle-message$/ }],
     }),
   };

@@ -96,6 +96,7 @@ async function readTriggers(init: TriggerInit): Promise<Subscriptions> {
     const handle = findHandler(init.guests.guest(component), {
       trigger: "redis",
       handlers: HANDLERS,
+      source: channel,
     });
     channels.set(channel, [...channels.get(channel) ?? [], { component, handle }]);
     subscriptions.set(server, channels);

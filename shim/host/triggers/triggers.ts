@@ -14,6 +14,7 @@ const TYPES: Readonly<Record<string, () => Promise<StartTrigger>>> = {
   cron: async () => (await import("./cron_trigger.ts")).startCronTrigger,
   mqtt: async () => (await import("./mqtt_trigger.ts")).startMqttTrigger,
   redis: async () => (await import("./redis_trigger.ts")).startRedisTrigger,
+  sqs: async () => (await import("./sqs_trigger.ts")).startSqsTrigger,
 };
 
 /** All trigger types that the host has. */

@@ -43,7 +43,7 @@ export function createHttp(component: ComponentContext): ImportObject {
   };
 }
 
-/** The handler that a middleware passes a request on to. The signal fires when nobody waits for it. */
+/** The handler that a middleware passes a request on to. */
 export type NextHandler = (head: RequestHead) => Promise<globalThis.Response>;
 
 /**

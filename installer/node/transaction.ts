@@ -1,0 +1,233 @@
+/**
+ * Changes a node: programs, configuration, restart. Either all of it is done and containerd serves
+ * with it, or the node is as it was and containerd serves as before.
+ *
+ * What is about to be done is written down first, so that a run that is killed in the middle is
+ * finished, or taken back, by the next one.
+ *
+ * @module
+ */
+
+import { dirname } from "node:path/posix";
+import { errorText } from "../../lib/errors.ts";
+import type { ConfigPlan, FileChange } from "./config_plan.ts";
+import { ourRuntimes, prepareJournal, pruneBackups, readUnproven } from "./journal.ts";
+import { removeOldVersions, removeScratch } from "./leftovers.ts";
+import { findMissing, waitUntilLoaded, type Wanted } from "./loaded.ts";
+import type { LockFile } from "./lock_file.ts";
+import { NodeError } from "./node_error.ts";
+import { planRestart, restartContainerd } from "./restart.ts";
+import { explainFailure, lastingHandlers, saveState, type Session } from "./session.ts";
+import {
+  copyAsset,
+  type MeasuredAsset,
+  restoreProgram,
+  type ShimPlace,
+  switchTo,
+} from "./shim_files.ts";
+import type { InstallerState, Journal } from "./state_file.ts";
+
+/** A change of a node. */
+export interface NodeChange {
+  readonly operation: Journal["operation"];
+  /** Programs to put in place. */
+  readonly programs: readonly { readonly asset: MeasuredAsset; readonly place: ShimPlace }[];
+  readonly plan: ConfigPlan;
+  /** What containerd has to have in the end. */
+  readonly wanted: Wanted;
+  /** Done when containerd has it, before it is written down as done. May be done twice. */
+  readonly finish?: () => Promise<void>;
+  /** What is installed then. */
+  readonly lockFile: LockFile;
+  /** What is to be remembered then; without a journal. */
+  readonly state: Omit<InstallerState, "journal">;
+}
+
+/** What became of it. */
+export interface ChangeResult {
+  readonly isChanged: boolean;
+  readonly isRestarted: boolean;
+}
+
+/**
+ * Makes a change.
+ * @throws {NodeError} if it cannot be made; the node is as it was.
+ */
+export async function applyChange(session: Session, change: NodeChange): Promise<ChangeResult> {
+  const { host, options, state } = session;
+  const { plan, programs } = change;
+  const stage = async (name: Parameters<NonNullable<typeof options.onStage>>[0]) =>
+    await options.onStage?.(name);
+  const unproven = await readUnproven(session);
+  const missing = findMissing(session.loaded, change.wanted);
+  // What an interrupted run wrote has to be seen working, whichever shim this run is for.
+  const ours = ourRuntimes(session, plan.changes);
+  if (unproven.files.length > 0) {
+    missing.push(...findMissing(session.loaded, { present: ours, absent: [], kept: [] }));
+  }
+  const needsRestart = options.restarts && (!plan.isSame || mustRestart(session, change, missing));
+  const isChanged = programs.length > 0 || plan.changes.length > 0 || needsRestart;
+  if (needsRestart) {
+    await planRestart(host, session.detected.distribution).catch((error) => {
+      throw new NodeError(
+        "UnsupportedNode",
+        `containerd cannot be restarted, so nothing was changed: ${errorText(error)}`,
+        { cause: error },
+      );
+    });
+  }
+  await stage("planned");
+
+  try {
+    for (const program of programs) await copyAsset(host.files, program);
+  } catch (error) {
+    throw explainFailure(error, "Cannot copy the shim to the node");
+  }
+  await stage("copied");
+
+  const journal = await prepareJournal(session, {
+    operation: change.operation,
+    programs: programs.map(({ place }) => place.path),
+    changes: plan.changes,
+    unproven,
+    fresh: needsRestart
+      ? ours.map(({ name }) => name).filter((name) => !session.loaded?.has(name))
+      : [],
+  }).catch((error) => {
+    throw explainFailure(error, "Cannot back up the configuration");
+  });
+  await stage("backed-up");
+  if (isChanged || state.journal) {
+    await saveState(session, { state: { ...state, journal } }).catch((error) => {
+      throw explainFailure(error, "Cannot write the installer's state");
+    });
+  }
+  await stage("journaled");
+
+  let isRestarted = false;
+  try {
+    for (const { place } of programs) {
+      const { before } = journal.programs.find(({ path }) => path === place.path)!;
+      await switchTo(host.files, { place, before });
+    }
+    await stage("programs");
+    for (const file of plan.changes) await writeChange(session, file);
+    await stage("configured");
+    if (needsRestart) {
+      isRestarted = true;
+      await restart(session, false);
+      await stage("restarted");
+      await waitOrThrow(session, change.wanted);
+    }
+    await stage("loaded");
+    await change.finish?.();
+    await stage("removed");
+    await saveState(session, { lockFile: change.lockFile, state: change.state });
+  } catch (error) {
+    await rollBack(session, { journal, error, isRestarted });
+  }
+  await stage("committed");
+  await removeScratch(session);
+  for (const { path } of plan.changes) await pruneBackups(session, path);
+  await stage("cleaned");
+  return { isChanged, isRestarted };
+}
+
+/**
+ * Whether containerd has to be restarted though the configuration stays: it has not read it yet. An
+ * uninstall does not start a containerd that does not run.
+ */
+function mustRestart(
+  { loaded }: Session,
+  { operation }: NodeChange,
+  missing: readonly string[],
+): boolean {
+  return missing.length > 0 && (operation === "install" || loaded !== undefined);
+}
+
+async function restart(session: Session, isSecondTry: boolean): Promise<void> {
+  const { host, options, detected } = session;
+  await restartContainerd(host, {
+    detected,
+    log: options.log,
+    timeoutMs: options.timeouts.restartMs,
+    isSecondTry,
+  });
+}
+
+async function waitOrThrow(session: Session, wanted: Wanted): Promise<void> {
+  const { host, options, socket } = session;
+  const timeoutMs = options.timeouts.loadMs;
+  const missing = await waitUntilLoaded(host, { socket, wanted, timeoutMs });
+  if (missing.length > 0) {
+    throw new Error(`${missing.join("; ")}, ${Math.round(timeoutMs / 1000)} s after its restart`);
+  }
+}
+
+async function writeChange({ host }: Session, { path, after }: FileChange): Promise<void> {
+  if (after === undefined) return await host.files.remove(path);
+  await host.files.makeDirectory(dirname(path));
+  await host.files.writeText(path, after);
+}
+
+/** Puts everything back and tells why. @throws {NodeError} always. */
+async function rollBack(
+  session: Session,
+  { journal, error, isRestarted }: { journal: Journal; error: unknown; isRestarted: boolean },
+): Promise<never> {
+  const { host, options, state } = session;
+  const reason = errorText(error).replace(/\.$/, "");
+  options.log.warn("taking everything back", { reason });
+  try {
+    for (const { path, backup } of journal.files) {
+      const text = backup === undefined ? undefined : await host.files.readText(backup);
+      if (backup !== undefined && text === undefined) throw new Error(`"${backup}" is gone`);
+      await writeChange(session, { path, before: undefined, after: text });
+    }
+    for (const program of journal.programs) await restoreProgram(host.files, program);
+    // An interrupted run may have restarted it with what was just taken back.
+    if (isRestarted || (state.journal && options.restarts)) await serveAgain(session);
+    await saveState(session, { state: { shims: state.shims, created: state.created } });
+    await removeScratch(session);
+    await removeOldVersions(session, state.shims);
+  } catch (failure) {
+    throw new NodeError(
+      "InstallFailed",
+      `${reason}. Taking it back failed too: ${errorText(failure)}. The next run tries ` +
+        `again; the old configuration is in ${
+          journal.files.map(({ backup }) => `"${backup}"`).join(", ") || "place"
+        }.`,
+      { cause: error },
+    );
+  }
+  if (!isRestarted) throw explainFailure(error, "Cannot change the node; it is as it was");
+  throw new NodeError(
+    "RolledBack",
+    `containerd does not run with the new configuration: ${reason}. The old ` +
+      `configuration is in place again${
+        wasServing(session) ? ", and containerd serves with it" : ""
+      }.`,
+    { cause: error },
+  );
+}
+
+/** Starts containerd with what was put back. */
+async function serveAgain(session: Session): Promise<void> {
+  const { state, options } = session;
+  try {
+    await restart(session, true);
+    // What it had may come from the interrupted run that is taken back now.
+    const kept = state.journal ? [] : lastingHandlers(session);
+    await waitOrThrow(session, { present: [], absent: [], kept });
+  } catch (error) {
+    if (wasServing(session)) throw error;
+    options.log.warn("containerd did not serve before, and does not now", {
+      reason: errorText(error),
+    });
+  }
+}
+
+/** Whether containerd has to serve after everything was taken back. */
+function wasServing({ loaded, state }: Session): boolean {
+  return loaded !== undefined || state.journal !== undefined;
+}

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+import { parseDefaultExecutor } from "../../controllers/manager/default_executor.ts";
+import { createManagerMetrics } from "../../controllers/manager/manager_metrics.ts";
+import { parseManagerOptions } from "../../controllers/manager/manager_options.ts";
+import { defineAll } from "../../crds/schema/generate.ts";
+import { findObject, readObjects } from "../support/helm.ts";
+import { schemaProblems } from "../support/schema_problems.ts";
+
+const DEPLOY = new URL("../../deploy/", import.meta.url);
+
+const OBJECTS = readObjects(
+  await Deno.readTextFile(new URL("manifests/install.yaml", DEPLOY)),
+);
+const POD = findObject(OBJECTS, "Deployment").spec.template.spec;
+const [CONTAINER] = POD.containers;
+
+/** Resources by `group/resource`, with what may be done to them. */
+function rights(name: string): Record<string, string> {
+  const { rules } = OBJECTS.find(({ kind, metadata }) =>
+    (kind === "ClusterRole" || kind === "Role") && metadata.name === name
+  )!;
+  const found: Record<string, string> = {};
+  for (const { apiGroups, resources, resourceNames, verbs } of rules) {
+    for (const resource of resources) {
+      const names = resourceNames ? `:${resourceNames}` : "";
+      found[`${apiGroups[0]}/${resource}${names}`] = verbs.join(" ");
+    }
+  }
+  return found;
+}
+
+Deno.test("install.yaml has each object once, namespaces and definitions first", () => {
+  const keys = OBJECTS.map(({ kind, metadata }) =>
+    `${kind} ${metadata.namespace}/${metadata.name}`
+  );
+  assert.equal(new Set(keys).size, keys.length);
+  assert.deepEqual(OBJECTS.slice(0, 4).map(({ kind }) => kind), [
+    "Namespace",
+    ...Array(3).fill("CustomResourceDefinition"),
+  ]);
+  for (const { kind, metadata } of OBJECTS) {
+    assert.doesNotMatch(JSON.stringify(metadata), /helm/i, kind);
+  }
+});
+
+Deno.test("install.yaml starts the operator with arguments that it takes", () => {
+  const options = parseManagerOptions(CONTAINER.args);
+  assert.deepEqual(CONTAINER.command, ["/manager"]);
+  assert.equal(options.leaderElection, true);
+  assert.deepEqual([options.metricsAddress?.port, options.healthAddress?.port], [8443, 8082]);
+  const { port, serviceName, secretName, mutatingConfiguration, validatingConfiguration } = options
+    .webhooks!;
+  assert.deepEqual(
+    CONTAINER.ports.map((port: { containerPort: number }) => port.containerPort),
+    [8082, 8443, port],
+  );
+  assert.equal(findObject(OBJECTS, "Service", serviceName).spec.ports[0].targetPort, port);
+  assert.equal(secretName, "webhook-server-cert");
+  findObject(OBJECTS, "MutatingWebhookConfiguration", mutatingConfiguration);
+  findObject(OBJECTS, "ValidatingWebhookConfiguration", validatingConfiguration);
+});
+
+Deno.test("install.yaml brings an executor that the operator takes and the API accepts", () => {
+  const text = findObject(OBJECTS, "ConfigMap", "default-executor").data["executor.yaml"];
+  const { object, type } = parseDefaultExecutor(text, "executor.yaml");
+  const definition = defineAll().find(({ spec }) => spec.names.kind === type.kind)!;
+  assert.deepEqual(
+    schemaProblems(object, definition.spec.versions[0]!.schema.openAPIV3Schema),
+    [],
+  );
+  const runtimeClass = findObject(OBJECTS, "RuntimeClass");
+  assert.deepEqual([runtimeClass.metadata.name, runtimeClass.handler], [
+    "wasmtime-spin-v2",
+    "spin",
+  ]);
+  assert.equal(object.spec.deploymentConfig?.runtimeClassName, runtimeClass.metadata.name);
+  const path = parseManagerOptions(CONTAINER.args).defaultExecutor;
+  const mount = CONTAINER.volumeMounts.find(({ name }: { name: string }) =>
+    name === "default-executor"
+  );
+  assert.equal(path, `${mount.mountPath}/executor.yaml`);
+});
+
+Deno.test("install.yaml gives the operator the rights that it needs, and no more", () => {
+  const all = "create delete get list patch update watch";
+  assert.deepEqual(rights("spin-operator-manager-role"), {
+    "/events": "create patch",
+    "/secrets": all,
+    "/services": all,
+    "/configmaps": "get list watch",
+    "/pods": "get list watch",
+    "/pods/log": "get",
+    "apps/deployments": all,
+    "apps/deployments/status": "get",
+    "core.spinkube.dev/spinapps": "get list patch update watch",
+    "core.spinkube.dev/spinappexecutors": "create get list patch update watch",
+    "core.spinkube.dev/clusterspinappexecutors": "create get list watch",
+    "core.spinkube.dev/spinapps/finalizers": "update",
+    "core.spinkube.dev/spinappexecutors/finalizers": "update",
+    "core.spinkube.dev/spinapps/status": "get patch update",
+    "core.spinkube.dev/spinappexecutors/status": "get patch update",
+    "node.k8s.io/runtimeclasses": "get list watch",
+    "admissionregistration.k8s.io/mutatingwebhookconfigurations:spin-operator-mutating-webhook-configuration":
+      "get list patch update watch",
+    "admissionregistration.k8s.io/validatingwebhookconfigurations:spin-operator-validating-webhook-configuration":
+      "get list patch update watch",
+  });
+  assert.deepEqual(rights("spin-operator-leader-election-role"), {
+    "coordination.k8s.io/leases": "create get list patch update watch",
+    "/events": "create patch",
+    "/secrets": "create",
+    "/secrets:webhook-server-cert": "get list patch update watch",
+  });
+  assert.deepEqual(rights("spin-operator-metrics-auth-role"), {
+    "authentication.k8s.io/tokenreviews": "create",
+    "authorization.k8s.io/subjectaccessreviews": "create",
+  });
+  assert.deepEqual(findObject(OBJECTS, "ClusterRole", "metrics-reader").rules, [
+    { nonResourceURLs: ["/metrics"], verbs: ["get"] },
+  ]);
+});
+
+Deno.test("install.yaml follows the pod security standard that its namespace enforces", () => {
+  const { labels } = findObject(OBJECTS, "Namespace").metadata;
+  assert.equal(labels!["pod-security.kubernetes.io/enforce"], "restricted");
+  assert.equal(POD.securityContext.runAsNonRoot, true);
+  assert.equal(POD.securityContext.seccompProfile.type, "RuntimeDefault");
+  assert.equal(CONTAINER.securityContext.allowPrivilegeEscalation, false);
+  assert.equal(CONTAINER.securityContext.readOnlyRootFilesystem, true);
+  assert.deepEqual(CONTAINER.securityContext.capabilities.drop, ["ALL"]);
+  for (const volume of POD.volumes) assert.equal("hostPath" in volume, false);
+});
+
+Deno.test("install.yaml calls the webhooks as SpinKube does", () => {
+  const called = ["Mutating", "Validating"].flatMap((type) =>
+    findObject(OBJECTS, `${type}WebhookConfiguration`).webhooks
+  ).map(({ name, clientConfig, rules, failurePolicy, sideEffects }) => {
+    assert.deepEqual([failurePolicy, sideEffects], ["Fail", "None"]);
+    assert.deepEqual(rules[0].operations, ["CREATE", "UPDATE"]);
+    return `${name} ${clientConfig.service.path} ${rules[0].resources}`;
+  });
+  assert.deepEqual(called, [
+    "mspinapp.kb.io /mutate-core-spinkube-dev-v1alpha1-spinapp spinapps",
+    "mspinappexecutor.kb.io /mutate-core-spinkube-dev-v1alpha1-spinappexecutor spinappexecutors",
+    "vspinapp.kb.io /validate-core-spinkube-dev-v1alpha1-spinapp spinapps",
+    "vspinappexecutor.kb.io /validate-core-spinkube-dev-v1alpha1-spinappexecutor spinappexecutors",
+    "vclusterspinappexecutor.kb.io /validate-core-spinkube-dev-v1alpha1-clusterspinappexecutor " +
+    "clusterspinappexecutors",
+  ]);
+});
+
+Deno.test("the dashboard shows metrics that the operator has", async () => {
+  const dashboard = parse(
+    await Deno.readTextFile(new URL("chart/files/dashboards/operator.json", DEPLOY)),
+  );
+  const text = await createManagerMetrics("api").text();
+  const known = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
+  const shown = dashboard.panels.flatMap(({ targets }: { targets: { expr: string }[] }) =>
+    targets.map(({ expr }) => /([a-z_]+)\{/.exec(expr)![1]!.replace(/_bucket$/, ""))
+  );
+  assert.ok(shown.length > 10);
+  assert.deepEqual(shown.filter((name: string) => !known.has(name)), []);
+});
