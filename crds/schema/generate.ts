@@ -7,6 +7,7 @@
 
 import { stringify } from "yaml";
 import type { CustomResourceDefinition } from "./definition.ts";
+import { defineShim } from "./shim.ts";
 import { defineSpinApp } from "./spin_app.ts";
 import { defineClusterSpinAppExecutor, defineSpinAppExecutor } from "./spin_app_executor.ts";
 
@@ -17,7 +18,7 @@ const HEADER = `# Written by "deno task crds" from crds/schema.\n`;
 
 /** All definitions, in the order they are installed in. */
 export function defineAll(): CustomResourceDefinition[] {
-  return [defineSpinApp(), defineSpinAppExecutor(), defineClusterSpinAppExecutor()];
+  return [defineSpinApp(), defineSpinAppExecutor(), defineClusterSpinAppExecutor(), defineShim()];
 }
 
 /** The files: URL → text. */

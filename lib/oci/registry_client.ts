@@ -4,7 +4,6 @@
  * @module
  */
 
-import { open } from "node:fs/promises";
 import { errorText, TerminalError } from "../errors.ts";
 import { nodeCrypto } from "../node_builtins.ts";
 import { type BlobName, type BlobSource, digestOf } from "./blob.ts";
@@ -257,34 +256,39 @@ export class RegistryClient {
     },
   ): Promise<void> {
     const temporary = `${path}.${crypto.randomUUID()}`;
-    const file = await open(temporary, "wx");
     try {
-      const state = { hash: nodeCrypto().createHash("sha256"), offset: 0 };
-      for (let cuts = 0; state.offset < blob.size;) {
-        const before = state.offset;
-        try {
-          await this.#download({ repository, blob, file, state, onBytes });
-        } catch (error) {
-          cuts = state.offset > before ? 1 : cuts + 1;
-          const isFinal = error instanceof TerminalError &&
-            !(error instanceof RegistryError && error.status === undefined && !error.isFinal);
-          if (isFinal || cuts >= MAX_CUTS) throw error;
-        }
-      }
-      const found = `sha256:${state.hash.digest("hex")}`;
-      if (found !== blob.digest) {
-        throw damaged(`pull the blob ${blob.digest} of "${repository}"`, {
-          expected: blob.digest,
-          found,
-        });
-      }
-      await file.close();
+      await this.#pullTo(temporary, { repository, blob, onBytes });
       await Deno.rename(temporary, path);
     } catch (error) {
-      await file.close();
-      await Deno.remove(temporary);
+      // It may not even have been made; the first error is the one that tells why.
+      await Deno.remove(temporary).catch(() => {});
       throw error;
     }
+  }
+
+  async #pullTo(
+    path: string,
+    { repository, blob, onBytes }: Pick<Download, "repository" | "blob" | "onBytes">,
+  ): Promise<void> {
+    using file = await Deno.open(path, { write: true, create: true, truncate: true });
+    const state = { hash: nodeCrypto().createHash("sha256"), offset: 0 };
+    for (let cuts = 0; state.offset < blob.size;) {
+      const before = state.offset;
+      try {
+        await this.#download({ repository, blob, file, state, onBytes });
+      } catch (error) {
+        cuts = state.offset > before ? 1 : cuts + 1;
+        const isCut = error instanceof RegistryError && error.status === undefined &&
+          !error.isFinal;
+        if (!isCut || cuts >= MAX_CUTS) throw error;
+      }
+    }
+    const found = `sha256:${state.hash.digest("hex")}`;
+    if (found === blob.digest) return;
+    throw damaged(`pull the blob ${blob.digest} of "${repository}"`, {
+      expected: blob.digest,
+      found,
+    });
   }
 
   async #download({ repository, blob, file, state, onBytes }: Download): Promise<void> {
@@ -299,24 +303,24 @@ export class RegistryClient {
     });
     // Servers may ignore `Range` and send everything again.
     let skip = answer.status === 206 ? 0 : state.offset;
-    try {
-      for await (const chunk of withoutStalls(answer.body, this.#stallMs)) {
-        const bytes = chunk.subarray(Math.min(skip, chunk.length));
-        skip -= chunk.length - bytes.length;
-        if (state.offset + bytes.length > size) {
-          throw damaged(task, { expected: `${size} bytes`, found: "more" });
-        }
-        await file.write(bytes);
-        state.hash.update(bytes);
-        state.offset += bytes.length;
-        onBytes(bytes.length);
+    const chunks = withoutStalls(answer.body, {
+      limitMs: this.#stallMs,
+      cut: (error) =>
+        new RegistryError(
+          `Cannot ${task} at ${this.#registry}: the answer was cut (${errorText(error)})`,
+          { cause: error },
+        ),
+    });
+    for await (const chunk of chunks) {
+      const bytes = chunk.subarray(Math.min(skip, chunk.length));
+      skip -= chunk.length - bytes.length;
+      if (state.offset + bytes.length > size) {
+        throw damaged(task, { expected: `${size} bytes`, found: "more" });
       }
-    } catch (error) {
-      if (error instanceof TerminalError) throw error;
-      throw new RegistryError(
-        `Cannot ${task} at ${this.#registry}: the answer was cut (${errorText(error)})`,
-        { cause: error },
-      );
+      await writeAll(file, bytes);
+      state.hash.update(bytes);
+      state.offset += bytes.length;
+      onBytes(bytes.length);
     }
     if (state.offset < size) {
       throw new RegistryError(
@@ -343,9 +347,13 @@ interface UploadState extends Upload {
 interface Download {
   readonly repository: string;
   readonly blob: BlobName;
-  readonly file: { write(bytes: Uint8Array): Promise<unknown> };
+  readonly file: Deno.FsFile;
   readonly state: { readonly hash: { update(bytes: Uint8Array): unknown }; offset: number };
   readonly onBytes: (count: number) => void;
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await file.write(rest));
 }
 
 function pushScope(repository: string): string {
@@ -386,17 +394,19 @@ function damaged(
 
 /**
  * The chunks of a body.
- * @throws {Error} if the next one does not come in time.
+ * @param options.cut Makes the error that is thrown if it breaks, or the next one does not come in time.
  */
 async function* withoutStalls(
   body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
-  limitMs: number,
+  { limitMs, cut }: { limitMs: number; cut: (error: unknown) => Error },
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   if (!body) return;
   const reader = body.getReader();
   try {
     for (;;) {
-      const { done, value } = await readInTime(reader, limitMs);
+      const { done, value } = await readInTime(reader, limitMs).catch((error) => {
+        throw cut(error);
+      });
       if (done) return;
       yield value;
     }

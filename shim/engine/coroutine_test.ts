@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { compileCoroutineHelper, suspendable } from "./coroutine.ts";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { type CallContexts, compileCoroutineHelper, suspendable } from "./coroutine.ts";
 import { GuestWaits } from "./guest_waits.ts";
 import { wat } from "./wasm/_wat_fixture.ts";
 
@@ -11,13 +12,15 @@ const { Suspending } = WebAssembly as unknown as {
 async function load(
   body: string,
   wait: (...args: number[]) => unknown,
+  contexts?: CallContexts,
 ): Promise<(...args: unknown[]) => Promise<unknown>> {
   const bytes = await wat(`(module (import "h" "wait" (func $wait (param i32) (result i32)))
     (global $sum (export "sum") (mut i32) (i32.const 0)) ${body})`);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes as BufferSource), {
     h: { wait: new Suspending(wait) },
   });
-  return suspendable(exports.run, { helper: compileCoroutineHelper(), waits: new GuestWaits() });
+  const helper = compileCoroutineHelper({ hasContexts: contexts !== undefined });
+  return suspendable(exports.run, { helper, waits: new GuestWaits(), contexts });
 }
 
 const ADD_UP = `(func (export "run") (param i32 i32) (global.set $sum (i32.add (global.get $sum)
@@ -31,6 +34,31 @@ Deno.test("suspendable() passes both arguments, call after call", async () => {
   });
   for (const first of [1, -2, 3]) assert.equal(await run(first, 10), undefined);
   assert.deepEqual(seen, [1, -2, 3]);
+});
+
+Deno.test("suspendable() runs each call in its own context, before and after a wait", async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const seen: string[] = [];
+  const run = await load(
+    `(func (export "run") (param i32 i32)
+      (drop (call $wait (local.get 0))) (drop (call $wait (local.get 0))))`,
+    (first) => {
+      seen.push(`${first} in ${storage.getStore()}`);
+      return new Promise((resolve) => setTimeout(() => resolve(first), 1));
+    },
+    {
+      capture() {
+        const store = storage.getStore()!;
+        return () => storage.enterWith(store);
+      },
+    },
+  );
+  for (const first of [1, 2, 3]) await storage.run(`call ${first}`, () => run(first, 0));
+  assert.deepEqual(
+    seen,
+    [1, 2, 3].flatMap((first) => Array(2).fill(`${first} in call ${first}`)),
+  );
+  assert.equal(storage.getStore(), undefined);
 });
 
 Deno.test("suspendable() starts the guest only when the event loop goes on", async () => {

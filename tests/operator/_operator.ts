@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseAllDocuments } from "yaml";
 import { createManagerMetrics } from "../../controllers/manager/manager_metrics.ts";
 import {
   createWatchedCluster,
@@ -21,10 +22,9 @@ import { apiVersion, type KubeObject, type ResourceType } from "../../lib/kube/t
 import { type Deployment, DEPLOYMENTS } from "../../lib/kube/workload_types.ts";
 import { createLog } from "../../lib/structured_log.ts";
 import { type ApiServer, startApiServer, whyNoApiServer } from "../support/api_server.ts";
-import { run } from "../support/run.ts";
 import { waitUntil } from "../support/wait.ts";
 
-const CRDS = new URL("../../crds/", import.meta.url).pathname;
+const CRDS = new URL("../../crds/", import.meta.url);
 
 /** A namespace, as far as tests need it. */
 export const NAMESPACES: ResourceType = {
@@ -59,7 +59,9 @@ export class OperatorCluster {
   }
 
   async applyCrds(): Promise<void> {
-    await this.kubectl(["apply", "--server-side", "-f", CRDS]);
+    for (const { name } of Deno.readDirSync(CRDS)) {
+      if (name.endsWith(".yaml")) await this.apply(Deno.readTextFileSync(new URL(name, CRDS)));
+    }
     for (const plural of ["spinapps", "spinappexecutors", "clusterspinappexecutors"]) {
       await waitUntil(() => this.#serves(plural), { what: `the API of ${plural}` });
     }
@@ -83,15 +85,21 @@ export class OperatorCluster {
     return name;
   }
 
-  /** Runs kubectl. @returns What it printed. @throws {Error} with what it said, if it fails. */
-  async kubectl(args: readonly string[], stdin?: string): Promise<string> {
-    const { code, stdout, stderr } = await run("kubectl", args, {
-      env: { KUBECONFIG: this.kubeconfig },
-      timeoutMs: 60_000,
-      ...(stdin === undefined ? {} : { stdin }),
-    });
-    if (code !== 0) throw new Error(stderr.trim());
-    return stdout;
+  /** Applies the objects of a YAML text, as kubectl does. @param namespace Default: the objects' own. */
+  async apply(text: string, namespace?: string): Promise<void> {
+    for (const document of parseAllDocuments(text)) {
+      const object = document.toJS() as (KubeObject & { kind: string; apiVersion: string }) | null;
+      if (!object) continue;
+      const [version = "", group = ""] = object.apiVersion.split("/").reverse();
+      const { kind, metadata } = object;
+      const plural = `${kind.toLowerCase()}${kind.endsWith("s") ? "es" : "s"}`;
+      const place = metadata.namespace ?? namespace;
+      const type = { group, version, kind, plural, isNamespaced: place !== undefined };
+      await this.user.apply<KubeObject>(type, {
+        ...object,
+        metadata: { ...metadata, ...(place === undefined ? {} : { namespace: place }) },
+      });
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

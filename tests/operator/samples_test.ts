@@ -81,10 +81,12 @@ async function applySample(
   { namespace, text }: { namespace: string; text: string },
 ): Promise<void> {
   const known = parseAllDocuments(text).map((document) => document.toJS())
-    .filter((object) => object && !/keda|runtimeclass/i.test(`${object.apiVersion}${object.kind}`));
+    // Objects of the whole cluster are made by the tests that need them.
+    .filter((object) =>
+      object && !/keda|runtimeclass|^Cluster/i.test(`${object.kind}${object.apiVersion}`)
+    );
   if (known.length === 0) return;
-  const input = known.map((object) => stringify(object)).join("---\n");
-  await cluster.kubectl(["apply", "--namespace", namespace, "-f", "-"], input);
+  await cluster.apply(known.map((object) => stringify(object)).join("---\n"), namespace);
 }
 
 /** The Deployment, Service and runtime configuration of an app, without what the server adds. */

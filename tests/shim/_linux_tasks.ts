@@ -102,6 +102,24 @@ async function eventsDuring(
   }
 }
 
+/** Runs `ctr` in a terminal of 44 rows and 120 columns. */
+async function inTerminal(
+  node: ContainerdNode,
+  args: readonly string[],
+): Promise<{ code: number; stdout: string }> {
+  const command = [node.ctrProgram, ...node.ctrArguments(args)].join(" ");
+  // Its input stays open: at the end of it `script` stops to show what comes.
+  const child = new Deno.Command("script", {
+    args: ["-qec", `stty rows 44 cols 120; ${command}`, "/dev/null"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const { code, stdout } = await child.output();
+  await child.stdin.close();
+  return { code, stdout: new TextDecoder().decode(stdout) };
+}
+
 /** The cases. */
 export const LINUX_TASKS: readonly Case[] = [
   {
@@ -188,20 +206,15 @@ export const LINUX_TASKS: readonly Case[] = [
     name: "exec and run with a terminal have one of the window's size",
     async run(node) {
       await using _ = await detached(node, "terminal");
-      const inTerminal = async (args: readonly string[]) => {
-        const command = [node.ctrProgram, ...node.ctrArguments(args)].join(" ");
-        // Its input stays open: at the end of it `script` stops to show what comes.
-        const child = new Deno.Command("script", {
-          args: ["-qec", `stty rows 44 cols 120; ${command}`, "/dev/null"],
-          stdin: "piped",
-          stdout: "piped",
-          stderr: "null",
-        }).spawn();
-        const { code, stdout } = await child.output();
-        await child.stdin.close();
-        return { code, stdout: new TextDecoder().decode(stdout) };
-      };
-      const exec = await inTerminal(["task", "exec", "-t", "--exec-id", "t1", "terminal", "tty"]);
+      const exec = await inTerminal(node, [
+        "task",
+        "exec",
+        "-t",
+        "--exec-id",
+        "t1",
+        "terminal",
+        "tty",
+      ]);
       assert.match(exec.stdout, /\/dev\/pts\/\d/);
       // ctr tells the size only after the start.
       const command = [
@@ -209,9 +222,22 @@ export const LINUX_TASKS: readonly Case[] = [
         "-c",
         "'until [ -n \"$(stty size)\" ]; do sleep 0.1; done; stty size'",
       ];
-      const size = await inTerminal(runArguments("terminal-run", command, ["--rm", "-t"]));
+      const size = await inTerminal(node, runArguments("terminal-run", command, ["--rm", "-t"]));
       assert.match(size.stdout, /44 120/);
       assert.equal(size.code, 0, size.stdout);
+    },
+  },
+  {
+    name: "what a process writes to its terminal before it ends arrives",
+    async run(node) {
+      await using _ = await detached(node, "last-words");
+      for (let index = 0; index < 5; index++) {
+        const command = ["sh", "-c", "'sleep 0.1; seq 1 2000; echo last; exit 4'"];
+        const exec = ["task", "exec", "-t", "--exec-id", `e${index}`, "last-words", ...command];
+        const { code, stdout } = await inTerminal(node, exec);
+        assert.equal(code, 4);
+        assert.match(stdout, /2000\r+\nlast\r+\n$/);
+      }
     },
   },
   {

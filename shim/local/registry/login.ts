@@ -12,6 +12,9 @@ import { RegistryClient } from "../../../lib/oci/registry_client.ts";
 import { askLine, askSecret } from "./prompt.ts";
 import type { LOGIN } from "./registry_options.ts";
 
+/** Exit code of a program that was ended by Ctrl-C. */
+const CTRL_C_EXIT_CODE = 130;
+
 /**
  * Tries a login and stores it.
  * @returns The exit code.
@@ -28,6 +31,7 @@ export async function login(
       // What ends the line of a file or of echo is no part of it.
       ? (await new Response(Deno.stdin.readable).text()).replace(/\r?\n$/, "")
       : await askSecret("Password: ", "--password-stdin"));
+  if (password === undefined) return CTRL_C_EXIT_CODE;
   if (password === "") throw new UsageError("The password is empty");
   const name = serverFromInput(server);
   await checkLogin({ name, username, password, isPlainHttp: values.insecure });

@@ -18,11 +18,14 @@ const BACKSPACE: readonly number[] = [8, 127];
  */
 export async function askLine(question: string, option: string): Promise<string> {
   checkTerminal(option);
-  return await ask(question, { isSecret: false, option });
+  return await ask(question, { isSecret: false, option }) ?? "";
 }
 
-/** As {@link askLine}, but nobody sees what is typed. */
-export async function askSecret(question: string, option: string): Promise<string> {
+/**
+ * As {@link askLine}, but nobody sees what is typed.
+ * @returns Undefined after Ctrl-C, which the terminal does not act on meanwhile.
+ */
+export async function askSecret(question: string, option: string): Promise<string | undefined> {
   checkTerminal(option);
   Deno.stdin.setRaw(true);
   try {
@@ -41,7 +44,7 @@ function checkTerminal(option: string): void {
 async function ask(
   question: string,
   { isSecret, option }: { isSecret: boolean; option: string },
-): Promise<string> {
+): Promise<string | undefined> {
   write(question);
   const typed: number[] = [];
   const buffer = new Uint8Array(256);
@@ -50,9 +53,7 @@ async function ask(
     if (count === null) throw new UsageError(`The input has ended; give ${option}`);
     for (const byte of buffer.subarray(0, count)) {
       if (ENTER.includes(byte)) return new TextDecoder().decode(new Uint8Array(typed));
-      if (isSecret && (byte === CTRL_C || byte === CTRL_D)) {
-        throw new UsageError("Nothing was changed");
-      }
+      if (isSecret && (byte === CTRL_C || byte === CTRL_D)) return undefined;
       if (isSecret && BACKSPACE.includes(byte)) typed.pop();
       else typed.push(byte);
     }

@@ -8,7 +8,7 @@
 import { MqttClient } from "mqtt";
 import { createConnection } from "node:net";
 import { dirname, join } from "node:path";
-import { subscribeMqtt } from "../../../shim/imports/mqtt_subscription.ts";
+import { createMqttSubscription } from "../../../shim/imports/mqtt_subscription.ts";
 import { subscribeRedis } from "../../../shim/imports/redis_subscription.ts";
 import { triggerSample, writeManifest } from "../../support/fixtures.ts";
 import { MqttBroker } from "../../support/mqtt_broker.ts";
@@ -81,8 +81,8 @@ export async function measureMqttTrigger(
   const from = writeManifest(directory, mqttManifest(address));
   await using app = await MeasuredApp.start(from, place, []);
   let received = 0;
-  const subscription = await subscribeMqtt({
-    ...{ address, clientId: "bare", username: "", password: "", keepAliveSeconds: 30 },
+  const connect = createMqttSubscription({
+    ...{ address, username: "", password: "", keepAliveSeconds: 30 },
     topic: "bare",
     qos: 1,
     onMessage: () => {
@@ -90,6 +90,7 @@ export async function measureMqttTrigger(
       return Promise.resolve();
     },
   });
+  const subscription = await connect();
   const client = new MqttClient(
     () => createConnection(broker.port, "127.0.0.1"),
     { clientId: "publisher", reconnectPeriod: 0 },
