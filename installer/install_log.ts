@@ -37,7 +37,7 @@ export function createInstallerLog(
   function line(level: Level, message: string, fields: Fields = {}): void {
     // A field without a value says nothing.
     const shown = Object.entries(fields).filter(([, value]) => value !== undefined);
-    write(formats[format](now(), { level, message, fields: shown }));
+    write(formatLine(format, { time: now(), level, message, fields: shown }));
   }
   return {
     info: (message, fields) => line("INFO", message, fields),
@@ -47,27 +47,32 @@ export function createInstallerLog(
 }
 
 interface Line {
+  readonly time: Date;
   readonly level: Level;
   readonly message: string;
   readonly fields: readonly (readonly [string, unknown])[];
 }
 
-const formats: Readonly<Record<InstallerLogOptions["format"], (now: Date, line: Line) => string>> =
-  {
-    slog: (now, { level, message, fields }) => {
-      const time = now.toISOString().slice(0, 19).replaceAll("-", "/").replace("T", " ");
-      return [time, level, message, ...pairs(fields)].join(" ");
-    },
-    script: (now, { level, message, fields }) =>
-      `${now.toISOString().slice(0, 19)}\t${level}\t${[message, ...pairs(fields)].join(" ")}`,
-    json: (now, { level, message, fields }) =>
-      JSON.stringify({
-        time: now.toISOString(),
+function formatLine(
+  format: InstallerLogOptions["format"],
+  { time, level, message, fields }: Line,
+): string {
+  const iso = time.toISOString();
+  const text = [message, ...pairs(fields)].join(" ");
+  switch (format) {
+    case "slog":
+      return `${iso.slice(0, 19).replaceAll("-", "/").replace("T", " ")} ${level} ${text}`;
+    case "script":
+      return `${iso.slice(0, 19)}\t${level}\t${text}`;
+    case "json":
+      return JSON.stringify({
+        time: iso,
         level: level.toLowerCase(),
         msg: message,
         ...Object.fromEntries(fields),
-      }),
-  };
+      });
+  }
+}
 
 function pairs(fields: Line["fields"]): string[] {
   return fields.map(([key, value]) => `${key}=${quoteIfNeeded(String(value))}`);

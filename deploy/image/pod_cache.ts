@@ -47,6 +47,11 @@ export async function buildPodCache(directory: string): Promise<void> {
   } finally {
     await Deno.remove(temporary, { recursive: true });
   }
+  // Deno makes directories for what it may be asked to install, with a link to itself in one.
+  for await (const { name } of Deno.readDir(cache)) {
+    const isDatabase = Object.keys(TABLES).some((file) => name.startsWith(file));
+    if (!isDatabase) await Deno.remove(join(cache, name), { recursive: true });
+  }
   for (const [file, table] of Object.entries(TABLES)) {
     await finishDatabase(join(cache, file), { table, directory });
   }

@@ -131,7 +131,8 @@ export function listRuntimes(
 
 function scanOrExplain(text: string): TomlItem[] {
   try {
-    if (!hasTemplates(text)) parse(text.replace(/^\uFEFF/, ""));
+    // Templates are TOML only when they are rendered.
+    if (!hasTemplates(text)) parse(withoutMark(text));
     return scanToml(text);
   } catch (error) {
     throw new TerminalError(
@@ -140,6 +141,21 @@ function scanOrExplain(text: string): TomlItem[] {
       { cause: error },
     );
   }
+}
+
+function isToml(text: string): boolean {
+  try {
+    parse(withoutMark(text));
+    return true;
+  } catch {
+    // It is a template.
+    return false;
+  }
+}
+
+/** Without the byte order mark that some editors write. */
+function withoutMark(text: string): string {
+  return text.replace(/^\uFEFF/, "");
 }
 
 function splitByOwner(
@@ -239,7 +255,7 @@ function removeUnusedVersion(text: string, binDir: string): string {
 function checkResult(result: string, before: string): void {
   try {
     scanToml(result);
-    if (!hasTemplates(before)) parse(result.replace(/^\uFEFF/, ""));
+    if (isToml(before)) parse(withoutMark(result));
   } catch (error) {
     throw new TerminalError(
       "UnsupportedConfiguration",

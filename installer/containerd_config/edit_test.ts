@@ -132,6 +132,13 @@ Deno.test("editRuntimes() refuses what is no TOML", () => {
   }
 });
 
+Deno.test("editRuntimes() leaves braces in texts alone", () => {
+  const text = 'version = 2\nformat = "{{ .Name }}"\n';
+  const installed = install(text);
+  assert.ok(installed.startsWith(text));
+  assert.equal(edit(installed, { remove: ["spin-v2"] }).text, text);
+});
+
 Deno.test("editRuntimes() refuses options that are more than one value", () => {
   const bad: Record<string, string>[] = [
     { SystemdCgroup: "true\n[plugins]" },

@@ -8,7 +8,6 @@ import { isDeepStrictEqual } from "node:util";
 import { parse, type TomlTable } from "smol-toml";
 import { errorText, TerminalError } from "../../lib/errors.ts";
 import { RUNTIME_PLUGINS } from "./file_version.ts";
-import { hasTemplates } from "./toml_items.ts";
 
 /** A configuration as data. */
 export type ContainerdConfig = TomlTable;
@@ -33,10 +32,18 @@ export function parseConfig(text: string, name: string): ContainerdConfig {
  */
 export function isSameConfig(before: string, after: string): boolean {
   if (before === after) return true;
-  if (!hasTemplates(before) && !hasTemplates(after)) {
-    return isDeepStrictEqual(parseConfig(before, "It"), parseConfig(after, "It"));
-  }
+  const [old, now] = [before, after].map(parseIfToml);
+  if (old !== undefined && now !== undefined) return isDeepStrictEqual(old, now);
   return isDeepStrictEqual(linesThatCount(before), linesThatCount(after));
+}
+
+function parseIfToml(text: string): ContainerdConfig | undefined {
+  try {
+    return parseConfig(text, "It");
+  } catch {
+    // It is a template.
+    return undefined;
+  }
 }
 
 function linesThatCount(text: string): string[] {

@@ -248,7 +248,9 @@ function valueEnd(text: string, at: number): number {
   if (character === '"' || character === "'") return stringEnd(text, at);
   if (character === "[") return arrayEnd(text, at);
   if (character === "{") return readInlineTable(text, { at, path: [] }).end;
-  const [word = ""] = /^[^\s,#\]}]+(?: [0-9][^\s,#\]}]*)?/.exec(text.slice(at, at + 256)) ?? [];
+  const [word = ""] = /^(?:\d{4}-\d\d-\d\d \d[^\s,#\]}]*|[^\s,#\]}]+)/.exec(
+    text.slice(at, at + 256),
+  ) ?? [];
   if (word === "") throw new TomlScanError("a value is missing", at);
   return at + word.length;
 }

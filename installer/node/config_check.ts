@@ -19,7 +19,7 @@ import type { FileChange } from "./config_plan.ts";
 import type { Distribution } from "./distribution.ts";
 import type { InstallLog, NodeHost } from "./host.ts";
 import type { NodeConfig } from "./node_config.ts";
-import { NodeError } from "./node_error.ts";
+import { explainFailure, NodeError } from "./node_error.ts";
 import { findProcesses, readProgram } from "./processes.ts";
 
 /** A containerd that can be asked. */
@@ -129,7 +129,13 @@ async function forecast(
   });
   const [main] = scratch;
   try {
-    for (const { path, text } of scratch) await host.files.writeScratch(path, text);
+    for (const { path, text } of scratch) {
+      await host.files.writeScratch(path, text).catch((error) => {
+        throw explainFailure(error, {
+          what: `Cannot write beside the configuration, to "${path}"`,
+        });
+      });
+    }
     const dumped = await dump(host, { program, path: main?.path });
     if ("config" in dumped) return dumped.config;
     throw new NodeError(

@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { FakeNode } from "./_node_fixture.ts";
 import { findAssets } from "./assets.ts";
 import { type InstallOptions, installShims } from "./install.ts";
-import { NodeError } from "./node_error.ts";
-import { DEFAULT_TIMEOUTS, explainFailure, type Stage } from "./session.ts";
+import { explainFailure, NodeError } from "./node_error.ts";
+import { DEFAULT_TIMEOUTS, type Stage } from "./session.ts";
 import { uninstallShims } from "./uninstall.ts";
 
 const MAIN = "/etc/containerd/config.toml";
@@ -279,6 +279,20 @@ Deno.test("installShims() touches nothing when containerd does not serve pods, o
   }
 });
 
+Deno.test("installShims() refuses a directory that programs cannot be run from", async () => {
+  await using node = await FakeNode.create({ config: CONFIG });
+  await node.write(
+    "/proc/1/mountinfo",
+    "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 22 8:2 / /opt rw,noexec - ext4 /dev/sda2 rw\n",
+  );
+  await assert.rejects(
+    install(node),
+    (error) => error instanceof NodeError && error.exitCode === 3 && /noexec/.test(error.message),
+  );
+  await install(node, NEW, { rcmPath: "/home/rcm" });
+  assert.equal(await node.files.readText("/home/rcm/bin/containerd-shim-spin-v2"), NEW);
+});
+
 Deno.test("installShims() does not edit a file whose runtimes containerd would not read", async () => {
   // With containerd 2 a file of version 1 has no runtimes.
   await using node = await FakeNode.create({ config: "[plugins.cri]\n", version: "2.1.9" });
@@ -338,6 +352,83 @@ Deno.test("installShims() replaces a program that is running", async () => {
   }
 });
 
+/** Runs `mount` or `umount`. @returns Whether this machine lets us. */
+async function runMount(program: "mount" | "umount", args: string[]): Promise<boolean> {
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
+  const { success } = await new Deno.Command(program, { args, stderr: "null" }).output();
+  return success;
+}
+
+async function tryMount(): Promise<boolean> {
+  const directory = await Deno.makeTempDir();
+  try {
+    const isMounted = await runMount("mount", ["-t", "tmpfs", "none", directory]);
+    return isMounted && await runMount("umount", [directory]);
+  } finally {
+    await Deno.remove(directory);
+  }
+}
+
+const mayMount = await tryMount();
+
+const disks: readonly [
+  name: string,
+  directory: string,
+  options: string,
+  exitCode: number,
+  RegExp,
+][] = [
+  ["the disk is full", "/opt/rcm", "size=64k", 1, /the disk is full/],
+  ["the target is read-only", "/opt", "ro", 3, /read-only.*--rcm-path/],
+];
+for (const [name, directory, options, exitCode, message] of disks) {
+  Deno.test({
+    name: `installShims() leaves the node as it was when ${name}`,
+    ignore: !mayMount,
+    fn: async () => {
+      await using node = await FakeNode.create({ config: CONFIG });
+      await node.files.makeDirectory(directory);
+      const real = join(node.root, directory);
+      assert.ok(await runMount("mount", ["-t", "tmpfs", "-o", options, "none", real]));
+      try {
+        await assert.rejects(install(node, `#!/bin/sh\n${"#".repeat(200_000)}\n`), (error) => {
+          assert.ok(error instanceof NodeError, String(error));
+          assert.equal(error.exitCode, exitCode);
+          assert.match(error.message, message);
+          return true;
+        });
+        assert.equal(await node.files.readText(MAIN), CONFIG);
+        assert.equal(await node.restarts(), 0);
+        assert.equal(await node.files.exists(SHIM), false);
+        await assertClean(node);
+      } finally {
+        await runMount("umount", [real]);
+      }
+    },
+  });
+}
+
+Deno.test({
+  name: "installShims() leaves the node as it was when the configuration is read-only",
+  ignore: !mayMount,
+  fn: async () => {
+    await using node = await FakeNode.create({ config: CONFIG });
+    const real = join(node.root, "etc/containerd");
+    assert.ok(await runMount("mount", ["--bind", real, real]));
+    assert.ok(await runMount("mount", ["-o", "remount,bind,ro", real]));
+    try {
+      await assert.rejects(
+        install(node),
+        (error) => error instanceof NodeError && error.exitCode === 3,
+      );
+      assert.equal(await node.restarts(), 0);
+      assert.equal(await node.files.exists(SHIM), false);
+    } finally {
+      await runMount("umount", [real]);
+    }
+  },
+});
+
 Deno.test("explainFailure() tells read-only and full file systems apart", () => {
   const cases = [["EROFS", 3, /read-only/], ["ENOSPC", 1, /disk is full/], [
     "EIO",
@@ -345,7 +436,9 @@ Deno.test("explainFailure() tells read-only and full file systems apart", () => 
     /broken/,
   ]] as const;
   for (const [code, exitCode, message] of cases) {
-    const error = explainFailure(Object.assign(new Error("broken"), { code }), "Cannot write");
+    const error = explainFailure(Object.assign(new Error("broken"), { code }), {
+      what: "Cannot write",
+    });
     assert.ok(error instanceof NodeError);
     assert.equal(error.exitCode, exitCode);
     assert.match(error.message, message);

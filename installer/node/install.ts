@@ -12,6 +12,7 @@ import { planChecked, type PlanGoal, removedNames } from "./checked_plan.ts";
 import type { ConfigPlan } from "./config_plan.ts";
 import type { NodeHost } from "./host.ts";
 import { removeKwasm, removeOldVersions } from "./leftovers.ts";
+import { isMountedNoexec } from "./mounts.ts";
 import { NodeError } from "./node_error.ts";
 import { checkProgram } from "./program_check.ts";
 import { listUnits } from "./restart.ts";
@@ -97,6 +98,14 @@ async function checkAssets(
   session: Session,
   { assets, arch }: { assets: readonly MeasuredAsset[]; arch: string },
 ): Promise<void> {
+  const { host, options } = session;
+  if (await isMountedNoexec(host.files, options.rcmPath)) {
+    throw new NodeError(
+      "UnsupportedNode",
+      `"${options.rcmPath}" is mounted with "noexec" on this node, so that containerd could not start ` +
+        "a shim there. Choose another directory with --rcm-path.",
+    );
+  }
   for (const asset of assets) {
     const program = asset.kind === "file"
       ? asset.source

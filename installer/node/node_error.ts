@@ -4,7 +4,7 @@
  * @module
  */
 
-import { TerminalError } from "../../lib/errors.ts";
+import { errorText, TerminalError } from "../../lib/errors.ts";
 
 /** Exit codes of the installer. */
 export const EXIT = {
@@ -36,4 +36,30 @@ export class NodeError extends TerminalError {
       InstallFailed: EXIT.failure,
     }[reason];
   }
+}
+
+/**
+ * An error of the file system with what it means for the node.
+ *
+ * @param options.what What failed, without a period.
+ * @param options.hint What helps if the file system is read-only.
+ */
+export function explainFailure(
+  error: unknown,
+  { what, hint = "Such nodes cannot be provisioned." }: {
+    readonly what: string;
+    readonly hint?: string;
+  },
+): Error {
+  if (error instanceof NodeError) return error;
+  const code = (error as { code?: unknown } | null)?.code;
+  if (code === "EROFS") {
+    return new NodeError(
+      "UnsupportedNode",
+      `${what}: the node's file system is read-only there. ${hint}`,
+      { cause: error },
+    );
+  }
+  const reason = code === "ENOSPC" ? "the disk is full" : errorText(error);
+  return new NodeError("InstallFailed", `${what}: ${reason}`, { cause: error });
 }

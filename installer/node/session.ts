@@ -5,7 +5,6 @@
  */
 
 import { join } from "node:path/posix";
-import { errorText } from "../../lib/errors.ts";
 import { listRuntimes } from "../containerd_config/edit.ts";
 import { addressOf, parseConfig, runtimesOf } from "../containerd_config/effective.ts";
 import { type ConfigChecker, createChecker } from "./config_check.ts";
@@ -14,7 +13,7 @@ import type { InstallLog, LoadedRuntimes, NodeHost } from "./host.ts";
 import type { FileLock } from "./host_files.ts";
 import { formatLockFile, type LockFile, parseLockFile } from "./lock_file.ts";
 import { type NodeConfig, readNodeConfig } from "./node_config.ts";
-import { NodeError } from "./node_error.ts";
+import { explainFailure, NodeError } from "./node_error.ts";
 import { formatState, type InstallerState, parseState } from "./state_file.ts";
 
 /** Steps of a run, each told when what it did is on the disk. */
@@ -136,7 +135,10 @@ export async function lockNode(host: NodeHost, options: NodeOptions): Promise<Fi
       await host.sleep(1_000);
     }
   } catch (error) {
-    throw explainFailure(error, `Cannot write to "${options.rcmPath}"`);
+    throw explainFailure(error, {
+      what: `Cannot write to "${options.rcmPath}"`,
+      hint: "Choose a directory that can be written with --rcm-path.",
+    });
   }
   throw new NodeError(
     "InstallFailed",
@@ -171,20 +173,4 @@ async function writeIfNew(
   { path, text }: { path: string; text: string },
 ): Promise<void> {
   if (await files.readText(path) !== text) await files.writeText(path, text);
-}
-
-/** An error of the file system with what it means for the node. */
-export function explainFailure(error: unknown, what: string): Error {
-  if (error instanceof NodeError) return error;
-  const code = (error as { code?: unknown } | null)?.code;
-  if (code === "EROFS") {
-    return new NodeError(
-      "UnsupportedNode",
-      `${what}: the node's file system is read-only there. Choose a directory that can be written ` +
-        "with --rcm-path.",
-      { cause: error },
-    );
-  }
-  const reason = code === "ENOSPC" ? "the disk is full" : errorText(error);
-  return new NodeError("InstallFailed", `${what}: ${reason}`, { cause: error });
 }

@@ -15,9 +15,9 @@ import { ourRuntimes, prepareJournal, pruneBackups, readUnproven } from "./journ
 import { removeOldVersions, removeScratch } from "./leftovers.ts";
 import { findMissing, waitUntilLoaded, type Wanted } from "./loaded.ts";
 import type { LockFile } from "./lock_file.ts";
-import { NodeError } from "./node_error.ts";
+import { explainFailure, NodeError } from "./node_error.ts";
 import { planRestart, restartContainerd } from "./restart.ts";
-import { explainFailure, lastingHandlers, saveState, type Session } from "./session.ts";
+import { lastingHandlers, saveState, type Session } from "./session.ts";
 import {
   copyAsset,
   type MeasuredAsset,
@@ -81,7 +81,7 @@ export async function applyChange(session: Session, change: NodeChange): Promise
   try {
     for (const program of programs) await copyAsset(host.files, program);
   } catch (error) {
-    throw explainFailure(error, "Cannot copy the shim to the node");
+    throw explainFailure(error, { what: "Cannot copy the shim to the node" });
   }
   await stage("copied");
 
@@ -94,12 +94,12 @@ export async function applyChange(session: Session, change: NodeChange): Promise
       ? ours.map(({ name }) => name).filter((name) => !session.loaded?.has(name))
       : [],
   }).catch((error) => {
-    throw explainFailure(error, "Cannot back up the configuration");
+    throw explainFailure(error, { what: "Cannot back up the configuration" });
   });
   await stage("backed-up");
   if (isChanged || state.journal) {
     await saveState(session, { state: { ...state, journal } }).catch((error) => {
-      throw explainFailure(error, "Cannot write the installer's state");
+      throw explainFailure(error, { what: "Cannot write the installer's state" });
     });
   }
   await stage("journaled");
@@ -200,7 +200,9 @@ async function rollBack(
       { cause: error },
     );
   }
-  if (!isRestarted) throw explainFailure(error, "Cannot change the node; it is as it was");
+  if (!isRestarted) {
+    throw explainFailure(error, { what: "Cannot change the node; it is as it was" });
+  }
   throw new NodeError(
     "RolledBack",
     `containerd does not run with the new configuration: ${reason}. The old ` +

@@ -7,6 +7,9 @@
 /** Reads a file, or gives undefined if it cannot be read. */
 export type ReadText = (path: string) => string | undefined;
 
+/** Memory that an isolate and the instances in it should have, in bytes. */
+const ISOLATE_BYTES = 96 * 1024 * 1024;
+
 /**
  * Whole CPUs the cgroup allows, rounded up; at least 1 and at most what the machine has.
  * @param available The machine's CPUs.
@@ -14,6 +17,16 @@ export type ReadText = (path: string) => string | undefined;
 export function cpuLimit(available: number, readText: ReadText): number {
   const quota = cgroupV2Quota(readText) ?? cgroupV1Quota(readText);
   return Math.max(1, Math.min(available, Math.ceil(quota ?? available)));
+}
+
+/**
+ * How many isolates serve an app if nobody says it: one for each CPU that the cgroup allows, unless
+ * its memory is too small for so many.
+ * @param available The machine's CPUs.
+ */
+export function isolateCount(available: number, readText: ReadText): number {
+  const fitting = Math.floor((memoryLimit(readText) ?? Infinity) / ISOLATE_BYTES);
+  return Math.max(1, Math.min(cpuLimit(available, readText), fitting));
 }
 
 function cgroupV2Quota(readText: ReadText): number | undefined {

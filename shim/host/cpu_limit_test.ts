@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpuLimit, memoryLimit, readTextFile } from "./cpu_limit.ts";
+import { cpuLimit, isolateCount, memoryLimit, readTextFile } from "./cpu_limit.ts";
 
 const V2_CPU = "/sys/fs/cgroup/cpu.max";
 const V1_QUOTA = "/sys/fs/cgroup/cpu/cpu.cfs_quota_us";
@@ -27,6 +27,18 @@ Deno.test("cpuLimit() rounds up what the cgroup allows", () => {
     assert.equal(cpuLimit(8, files(contents)), expected, name);
   }
   assert.equal(cpuLimit(0, files({})), 1);
+});
+
+Deno.test("isolateCount() minds memory too", () => {
+  const cases: [string, Record<string, string>, number][] = [
+    ["no cgroup", {}, 8],
+    ["CPUs are the limit", { [V2_CPU]: "200000 100000", [V2_MEMORY]: "1073741824" }, 2],
+    ["memory is the limit", { [V2_MEMORY]: "314572800" }, 3],
+    ["memory for less than one", { [V2_MEMORY]: "67108864" }, 1],
+  ];
+  for (const [name, contents, expected] of cases) {
+    assert.equal(isolateCount(8, files(contents)), expected, name);
+  }
 });
 
 Deno.test("memoryLimit() gives the cgroup's limit, if it is one", () => {

@@ -8,7 +8,7 @@ import { TerminalError } from "../../lib/errors.ts";
 import type { LockedApp } from "../loader/locked_app.ts";
 import { announce } from "./announce.ts";
 import { checkApp } from "./app_context.ts";
-import { cpuLimit, memoryLimit, readTextFile } from "./cpu_limit.ts";
+import { isolateCount, memoryLimit, readTextFile } from "./cpu_limit.ts";
 import type { IsolateInit } from "./guests.ts";
 import type { HostOptions } from "./host_options.ts";
 import { findPort, HttpListener, type ListenOptions } from "./http_listener.ts";
@@ -47,7 +47,7 @@ export async function runHost(
   const port = hasHttp ? findPort({ ...options.listen, findFreePort: options.findFreePort }) : 0;
   const workerCount = !hasHttp
     ? 1
-    : options.workers ?? cpuLimit(navigator.hardwareConcurrency, readTextFile);
+    : options.workers ?? isolateCount(navigator.hardwareConcurrency, readTextFile);
   const baseUrl = formatBaseUrl(options, port);
   const isolateInit: IsolateInit = {
     app,

@@ -227,7 +227,7 @@ const LIMITS = {
   workers: {
     kind: "value",
     value: "N",
-    default: "one per CPU that the process may use",
+    default: "one per CPU that the process may use, fewer in little memory",
     help: "Isolates that serve in parallel",
     parse: parseCount,
     group: "Limits",

@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { POD_PATHS } from "../../crds/contract.ts";
 import { TerminalError } from "../../lib/errors.ts";
+import { isolateCount, readTextFile } from "../host/cpu_limit.ts";
 import type { HostOptions } from "../host/host_options.ts";
 import { applyInitialData } from "../host/initial_data.ts";
 import { runHost } from "../host/mod.ts";
@@ -25,6 +26,9 @@ import { tellLastMessage } from "./last_message.ts";
 import { type HostArguments, parseHostArguments, podOptions } from "./pod_arguments.ts";
 import { optionEnvironment, retainComponents, variablesByName } from "./pod_environment.ts";
 import { readStoredApp } from "./stored_app.ts";
+
+/** Isolates of a pod whose CPUs nobody limits. */
+const MAX_ISOLATES = 4;
 
 /** Kubernetes kills after 30 seconds by default; this leaves time to end. */
 const GRACE_MS = 25_000;
@@ -76,6 +80,9 @@ async function serve({ values, container }: HostArguments, signal: AbortSignal):
       cacheDir: join(POD_PATHS.state, "cache"),
       isTerminal: false,
     }),
+    // Nodes have many CPUs, and many pods.
+    workers: options.workers ??
+      Math.min(isolateCount(navigator.hardwareConcurrency, readTextFile), MAX_ISOLATES),
     graceMs: options["grace-period"] ?? GRACE_MS,
     commandArguments: container.slice(1),
     prepared,

@@ -37,10 +37,10 @@ export async function storeContent(
   options: StoreContentOptions,
 ): Promise<StoredApp> {
   const entries = await prepareAll(usedComponents(app), options);
-  for (
-    const [name, directory] of new Map([...entries.values()].map((path) => [nameOf(path), path]))
-  ) {
-    await linkFiles(directory, `${options.workspace.app}/${STORED_APP.prepared}/${name}`);
+  // Components may be the same.
+  for (const directory of new Set(entries.values())) {
+    const target = `${options.workspace.app}/${STORED_APP.prepared}/${nameOf(directory)}`;
+    await linkFiles(directory, target);
   }
   const prepared = [...entries].map(([id, directory]) => [id, nameOf(directory)]);
   const components = app.components.map((component) => toPod(component, options));
@@ -53,7 +53,7 @@ async function prepareAll(
   options: StoreContentOptions,
 ): Promise<Map<string, string>> {
   const entries = new Map<string, string>();
-  const failures: TerminalError[] = [];
+  const failures = new Map<LockedComponent, TerminalError>();
   const queue = components.values();
   async function work(): Promise<void> {
     for (const component of queue) {
@@ -61,15 +61,16 @@ async function prepareAll(
         entries.set(component.id, await prepareOne(component, options));
       } catch (error) {
         if (!(error instanceof TerminalError)) throw error;
-        failures.push(error);
+        failures.set(component, error);
       }
     }
   }
   const workers = Math.min(MAX_CONCURRENCY, navigator.hardwareConcurrency);
   await Promise.all(Array.from({ length: workers }, work));
-  const [first] = failures;
+  const inOrder = components.flatMap((component) => failures.get(component) ?? []);
+  const [first] = inOrder;
   if (!first) return entries;
-  const messages = new Set(failures.map(({ message }) => message));
+  const messages = new Set(inOrder.map(({ message }) => message));
   throw new TerminalError(first.reason, [...messages].join("\n"), { cause: first.cause });
 }
 

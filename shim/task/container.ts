@@ -58,6 +58,8 @@ export class Container {
   #last: Promise<unknown> = Promise.resolve();
   /** The start that is under way: the end of a process is told after its start. */
   #starting: Promise<unknown> = Promise.resolve();
+  /** The signals that are being sent. */
+  #killing: Promise<unknown> = Promise.resolve();
   readonly #oomTimer: ReturnType<typeof setInterval>;
 
   constructor(
@@ -120,8 +122,10 @@ export class Container {
       }
       return killProcess(process.pid, signal);
     }
+    const killing = this.#parts.runc.kill(this.id, { signal, all });
+    this.#killing = Promise.allSettled([this.#killing, killing]);
     try {
-      await this.#parts.runc.kill(this.id, { signal, all });
+      await killing;
     } catch (error) {
       if (error instanceof RuncError && error.isGone) throw alreadyFinished();
       throw error;
@@ -189,6 +193,8 @@ export class Container {
     return this.#inTurn(async () => {
       const { init } = this;
       init.checkDeletable();
+      // containerd closes the connection after a deletion, also under whoever waits for a signal.
+      await this.#killing;
       await this.#parts.runc.delete(this.id, { isForced: init.state === "created" });
       const exit = await within(init.exited, KILLED_MS) ??
         { status: 128 + SIGKILL, at: new Date() };

@@ -163,6 +163,30 @@ sqsTest("up keeps a message hidden as long as it is worked on", async () => {
   assert.equal(program.value("sleep 5000"), "1");
 });
 
+sqsTest("up takes no more messages of an SQS queue than it can work on", async () => {
+  const queue = await Queue.create("flood");
+  await Promise.all(Array.from({ length: 150 }, () => queue.send("sleep 1000")));
+  await using program = start(queue);
+  let most = 0;
+  await waitUntil(async () => {
+    const [visible, hidden] = await queue.count();
+    most = Math.max(most, hidden);
+    return visible + hidden === 0;
+  }, { what: "the queue to be empty", timeoutMs: 60_000, explain: () => `${most} at once` });
+  assert.ok(most > 10 && most <= 64, `${most} at once`);
+  assert.doesNotMatch(program.stderr, /Error|Warning/);
+});
+
+sqsTest("up hands on the largest message that SQS takes", async () => {
+  const queue = await Queue.create("large");
+  await using program = start(queue);
+  await queue.send("x".repeat(256 * 1024));
+  await waitUntil(() => program.stderr.includes(`${"x".repeat(256 * 1024)}" id true`), {
+    what: "the message",
+  });
+  await waitUntil(queue.isEmpty, { what: "its deletion" });
+});
+
 sqsTest("up lets messages in work end when it is stopped", async () => {
   const queue = await Queue.create("stopped");
   await using program = start(queue, { args: ["--grace-period", "10s"] });
