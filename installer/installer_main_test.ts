@@ -123,7 +123,10 @@ Deno.test("installer install refuses options that are no JSON object of texts", 
   for (const text of ["{", "[]", '{"a":true}', '"a"']) {
     const { code, logged } = await test.run(`install ${ROOT}`, { RUNTIME_OPTIONS: text });
     assert.equal(code, 1);
-    assert.ok(logged[0]?.includes(`failed to unmarshal runtime options JSON ${text}: `), logged[0]);
+    assert.ok(
+      logged[0]?.includes(`failed to unmarshal runtime options JSON ${text}: `),
+      logged.join("\n"),
+    );
   }
   assert.equal((await test.run(`install ${ROOT}`, { RUNTIME_OPTIONS: "null" })).code, 0);
 });

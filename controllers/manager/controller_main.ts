@@ -11,6 +11,7 @@ import { KubeClient } from "../../lib/kube/client.ts";
 import { type ClusterConfig, loadClusterConfig } from "../../lib/kube/kubeconfig.ts";
 import { KubeTransport } from "../../lib/kube/transport.ts";
 import { createLog, type Log } from "../../lib/structured_log.ts";
+import { readShimSettings, type ShimSettings } from "../shim/shim_settings.ts";
 import type { Cluster } from "../spin_app/cluster.ts";
 import {
   type DefaultExecutor,
@@ -21,6 +22,7 @@ import { lead } from "./leadership.ts";
 import { createWatchedCluster, hasSynced, runControllers, startWatching } from "./manager.ts";
 import { createManagerMetrics, type ManagerMetrics } from "./manager_metrics.ts";
 import { MANAGER_HELP, type ManagerOptions, parseManagerOptions } from "./manager_options.ts";
+import { findOwnNamespace } from "./own_namespace.ts";
 import { serveMetrics } from "./metrics_server.ts";
 import { serveProbes } from "./probe_server.ts";
 import { serveWebhooks } from "./serve_webhooks.ts";
@@ -154,7 +156,7 @@ async function work(
     }
     const working = Promise.all([
       runControllers(
-        { client, cluster, log, metrics, workers: options.workers },
+        { client, cluster, log, metrics, workers: options.workers, shims: findShimSettings() },
         { signal: stop.signal },
       ),
       executor && ensureDefaultExecutor(client, { executor, log, signal: stop.signal }),
@@ -168,6 +170,10 @@ async function work(
     holding.abort();
     await lease?.released;
   }
+}
+
+function findShimSettings(): ShimSettings {
+  return readShimSettings((name) => Deno.env.get(name), { ownNamespace: findOwnNamespace() });
 }
 
 function findCluster(path: string): ClusterConfig {

@@ -15,6 +15,10 @@ import { WorkQueue } from "../../lib/kube/work_queue.ts";
 import type { Log } from "../../lib/structured_log.ts";
 import { type ControllerObserver, runController } from "../controller.ts";
 import type { Reconciler } from "../reconciler.ts";
+import { createShimCluster, runShimCluster } from "../shim/shim_cluster.ts";
+import { ShimReconciler } from "../shim/shim_reconcile.ts";
+import type { ShimSettings } from "../shim/shim_settings.ts";
+import { watchForShims } from "../shim/shim_watches.ts";
 import {
   type Cluster,
   createCluster,
@@ -29,7 +33,7 @@ import { watchForExecutors } from "../spin_app_executor/watches.ts";
 import type { ManagerMetrics } from "./manager_metrics.ts";
 
 /** Names of the controllers, in metrics and logs. */
-const NAMES = { app: "spinapp", executor: "spinappexecutor" } as const;
+const NAMES = { app: "spinapp", executor: "spinappexecutor", shim: "shim" } as const;
 
 /** What the controllers work with. */
 export interface ControllersInit {
@@ -38,14 +42,21 @@ export interface ControllersInit {
   readonly log: Log;
   readonly metrics: Pick<ManagerMetrics, "controllers" | "watchQueue">;
   readonly workers: number;
+  /** How nodes get shims; undefined: Shims are not looked at. */
+  readonly shims?: ShimSettings | undefined;
 }
 
 /** The copies of the cluster that a process keeps; it logs what cannot be watched, once each time. */
 export function createWatchedCluster(
   { namespace, log }: { namespace: string; log: Log },
 ): Cluster {
+  const onTrouble = troubleLog(log);
+  return createCluster({ onTrouble, ...(namespace === "" ? {} : { namespace }) });
+}
+
+function troubleLog(log: Log): Trouble {
   const lastTold = new Map<string, string>();
-  const onTrouble: Trouble = (type, { error, delayMs }) => {
+  return (type, { error, delayMs }) => {
     // Versions that have become too old are part of watching.
     if (error instanceof ApiError && error.code === 410) return;
     const said = errorText(error);
@@ -53,7 +64,6 @@ export function createWatchedCluster(
     lastTold.set(type.plural, said);
     log[isNew ? "warn" : "debug"]("Cannot watch", { ...resource(type), error: said, delayMs });
   };
-  return createCluster({ onTrouble, ...(namespace === "" ? {} : { namespace }) });
 }
 
 function resource({ group, plural }: ResourceType): { resource: string } {
@@ -109,12 +119,45 @@ export async function runControllers(
   const executor = run(NAMES.executor, (key) => executors.reconcile(key), 1);
   watchForApps(cluster, (key) => app.queue.add(key));
   watchForExecutors(cluster, (key) => executor.queue.add(key));
+  const shims = startShims(init, { events: events("shim-controller"), run, signal });
   log.info("Controllers have started", { workers });
   await stopped;
-  app.queue.close();
-  executor.queue.close();
-  await Promise.all([app.ended, executor.ended]);
+  for (const { queue } of [app, executor, ...shims]) queue.close();
+  await Promise.all([app, executor, ...shims].map(({ ended }) => ended));
   log.info("Controllers have stopped");
+}
+
+/** A controller at work. */
+interface Running {
+  readonly queue: WorkQueue;
+  readonly ended: Promise<unknown>;
+}
+
+/** Only whoever leads needs the nodes of the cluster, and only if there are Shims. */
+function startShims(
+  { client, cluster: { runtimeClasses }, log, shims: settings }: ControllersInit,
+  { events, run, signal }: {
+    events: EventRecorder;
+    run: (name: string, reconcile: Reconciler, count: number) => Running;
+    signal: AbortSignal;
+  },
+): Running[] {
+  if (!settings) return [];
+  const cluster = createShimCluster({
+    namespace: settings.namespace ?? "",
+    onTrouble: troubleLog(log),
+  });
+  const shims = new ShimReconciler({
+    client,
+    cluster,
+    runtimeClasses,
+    events,
+    settings,
+    now: Date.now,
+  });
+  const { queue, ended } = run(NAMES.shim, (name) => shims.reconcile(name), 1);
+  watchForShims({ ...cluster, runtimeClasses }, (name) => queue.add(name));
+  return [{ queue, ended: Promise.all([ended, runShimCluster(cluster, { client, signal })]) }];
 }
 
 /** What fails is told in the log too. */

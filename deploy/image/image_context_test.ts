@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { INSTALL_DIR, installedCommand } from "../../lib/install_dir.ts";
-import { DENO_FLAGS } from "../../lib/self_command.ts";
+import { SMALL_DENO_FLAGS } from "../../lib/self_command.ts";
 import { buildImageContext } from "./image_context.ts";
 
 /** An install directory, as far as the image looks into it. */
@@ -57,7 +57,7 @@ Deno.test("buildImageContext() lays out all that the Containerfile copies", asyn
     const program = await Deno.readFile(join(context, "root/manager"));
     // For the processor of the install directory.
     assert.equal(program[18], 183);
-    const words = installedCommand("/spinkube", { denoFlags: DENO_FLAGS, args: ["controller"] });
+    const words = installedCommand("/spinkube", { denoFlags: SMALL_DENO_FLAGS, args: ["controller"] });
     const text = new TextDecoder("latin1").decode(program);
     assert.ok(text.endsWith(`${words.join("\0")}\0`));
   } finally {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { seededRandom } from "../../tests/support/seeded_random.ts";
 import { FakeNode } from "./_node_fixture.ts";
 import { findAssets } from "./assets.ts";
 import { type InstallOptions, installShims } from "./install.ts";
@@ -70,14 +71,20 @@ async function uninstall(node: FakeNode) {
   return await uninstallShims(node.host, { ...common, shims: ["spin-v2"], isDryRun: false });
 }
 
+/** Starts the installer in a process of its own, which ends itself after a step. */
+function startRun(node: FakeNode, args: readonly string[]): Deno.ChildProcess {
+  const program = fileURLToPath(new URL("./_killed_run_fixture.ts", import.meta.url));
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--no-check", program, node.root, ...args],
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+}
+
 /** Runs the installer in a process of its own that is killed after a step. */
 async function killedRun(node: FakeNode, operation: "install" | "uninstall", stage: Stage) {
   await withShim(NEW, async (source) => {
-    const program = fileURLToPath(new URL("./_killed_run_fixture.ts", import.meta.url));
-    const { signal, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", "--no-check", program, node.root, operation, stage, source],
-      stderr: "piped",
-    }).output();
+    const { signal, stderr } = await startRun(node, [operation, stage, source]).output();
     assert.equal(signal, "SIGKILL", new TextDecoder().decode(stderr));
   });
 }
@@ -177,6 +184,40 @@ for (const stage of STAGES.slice(0, STAGES.indexOf("restarted"))) {
     assert.deepEqual((await node.loaded())?.get("spin")?.options, { SystemdCgroup: true });
   });
 }
+
+Deno.test("a run that is killed at any time is finished by the next", async () => {
+  const random = seededRandom();
+  await using node = await FakeNode.create({ config: CONFIG });
+  await withShim(NEW, async (source) => {
+    for (let round = 0; round < 6; round++) {
+      const note = `seed ${random.seed}, round ${round}`;
+      const operation = round % 2 === 0 ? "install" : "uninstall";
+      const child = startRun(node, [operation, "never", source]);
+      const ended = child.output();
+      await Promise.race([
+        ended,
+        new Promise((resolve) => setTimeout(resolve, 150 + random.below(500))),
+      ]);
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It was done before.
+      }
+      await ended;
+      if (operation === "install") {
+        await install(node);
+        assert.deepEqual(await handlers(node), ["runc", "spin", "spin-v2"], note);
+        assert.equal(await node.files.readText(SHIM), NEW, note);
+      } else {
+        await uninstall(node);
+        assert.deepEqual(await handlers(node), ["runc"], note);
+        assert.equal(await node.files.readText(MAIN), CONFIG, note);
+        assert.equal(await node.files.exists(SHIM), false, note);
+      }
+      await assertClean(node);
+    }
+  });
+});
 
 const refusals: readonly [string, Parameters<FakeNode["change"]>[0], RegExp][] = [
   [

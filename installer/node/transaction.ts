@@ -135,14 +135,16 @@ export async function applyChange(session: Session, change: NodeChange): Promise
 
 /**
  * Whether containerd has to be restarted though the configuration stays: it has not read it yet. An
- * uninstall does not start a containerd that does not run.
+ * uninstall does not start a containerd that did not run before; but an interrupted run may have ended
+ * it.
  */
 function mustRestart(
-  { loaded }: Session,
+  { loaded, state }: Session,
   { operation }: NodeChange,
   missing: readonly string[],
 ): boolean {
-  return missing.length > 0 && (operation === "install" || loaded !== undefined);
+  if (missing.length === 0) return false;
+  return operation === "install" || loaded !== undefined || state.journal !== undefined;
 }
 
 async function restart(session: Session, isSecondTry: boolean): Promise<void> {

@@ -9,6 +9,9 @@ import { VERSION } from "../../../lib/version.ts";
 import { chooseFormat, CONTENT_TYPES, formatMetrics } from "./format_metrics.ts";
 import { mergeSnapshots, Samples, type Snapshot, withoutGauges } from "./samples.ts";
 
+/** Milliseconds that {@link MetricsServer.stop} waits. */
+const STOP_MS = 1_000;
+
 /** A running server. */
 export interface MetricsServer {
   /** The address and port that it listens on. */
@@ -44,7 +47,7 @@ export function startMetricsServer(
     });
     const { addr } = server;
     const host = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
-    return { address: `${host}:${addr.port}`, stop: () => server.shutdown() };
+    return { address: `${host}:${addr.port}`, stop: () => stop(server) };
   } catch (error) {
     throw new TerminalError(
       "CannotListen",
@@ -53,6 +56,14 @@ export function startMetricsServer(
       { cause: error },
     );
   }
+}
+
+/** Answers that are on their way get a moment; nobody who is slow to read them holds up the end. */
+async function stop(server: Deno.HttpServer): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, STOP_MS));
+  await Promise.race([server.shutdown(), late]);
+  clearTimeout(timer);
 }
 
 function processSamples(startSeconds: number): Snapshot {
