@@ -34,15 +34,15 @@ export interface InstallerLogOptions {
 export function createInstallerLog(
   { format, write = console.error, now = () => new Date() }: InstallerLogOptions,
 ): InstallerLog {
-  function line(level: Level, message: string, fields: Fields = {}): void {
+  function line(level: Level, { message, fields = {} }: { message: string; fields?: Fields }) {
     // A field without a value says nothing.
     const shown = Object.entries(fields).filter(([, value]) => value !== undefined);
     write(formatLine(format, { time: now(), level, message, fields: shown }));
   }
   return {
-    info: (message, fields) => line("INFO", message, fields),
-    warn: (message, fields) => line("WARN", message, fields),
-    error: (message, fields) => line("ERROR", message, fields),
+    info: (message, fields = {}) => line("INFO", { message, fields }),
+    warn: (message, fields = {}) => line("WARN", { message, fields }),
+    error: (message, fields = {}) => line("ERROR", { message, fields }),
   };
 }
 

@@ -27,7 +27,7 @@ import {
   SERVICES,
 } from "../../lib/kube/workload_types.ts";
 import { ownsReplicas } from "./children.ts";
-import { configSources } from "./runtime_config.ts";
+import { configSources } from "../../crds/runtime_config.ts";
 
 /** Copies of what the cluster has, each kept up to date by a watch. */
 export interface Cluster {

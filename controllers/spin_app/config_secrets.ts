@@ -18,7 +18,11 @@ import {
   SECRETS,
 } from "../../lib/kube/workload_types.ts";
 import type { Cluster } from "./cluster.ts";
-import { type ConfigSource, configSources, formatRuntimeConfig } from "./runtime_config.ts";
+import {
+  type ConfigSource,
+  configSources,
+  formatRuntimeConfig,
+} from "../../crds/runtime_config.ts";
 import { buildRuntimeConfigSecret, isRuntimeConfigName } from "./runtime_config_secret.ts";
 
 /** A watch tells when the missing object comes; this is for the case that it may not be watched. */

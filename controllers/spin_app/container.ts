@@ -13,7 +13,7 @@ import type {
   ResourceRequirements,
   VolumeMount,
 } from "../../lib/kube/workload_types.ts";
-import { appPort, buildEnvironment } from "./environment.ts";
+import { appPort, buildEnvironment } from "../../crds/environment.ts";
 import { buildProbes } from "./probes.ts";
 
 /**

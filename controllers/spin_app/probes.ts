@@ -7,7 +7,7 @@
 import type { HealthProbe, SpinApp } from "../../crds/spin_app.ts";
 import { TerminalError } from "../../lib/errors.ts";
 import type { Probe } from "../../lib/kube/workload_types.ts";
-import { appPort } from "./environment.ts";
+import { appPort } from "../../crds/environment.ts";
 
 /** What a probe has where the schema's defaults are missing. */
 const DEFAULTS = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { SpinApp } from "../../crds/spin_app.ts";
 import { buildRuntimeConfigSecret, isRuntimeConfigName } from "./runtime_config_secret.ts";
-import { configSources, formatRuntimeConfig } from "./runtime_config.ts";
+import { configSources, formatRuntimeConfig } from "../../crds/runtime_config.ts";
 
 function appWith(runtimeConfig: SpinApp["spec"]["runtimeConfig"]): SpinApp {
   return {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Schema } from "./openapi.ts";
 import { defineSpinApp } from "./spin_app.ts";
 import { defineClusterSpinAppExecutor, defineSpinAppExecutor } from "./spin_app_executor.ts";
-import { schemaProblems } from "../../tests/support/schema_problems.ts";
+import { schemaProblems } from "./schema_problems.ts";
 
 const APP = defineSpinApp();
 const [VERSION] = APP.spec.versions;

@@ -12,7 +12,7 @@ import { requireAppName } from "./app_name.ts";
 import { type Cluster, explainCluster, openCluster } from "./cluster.ts";
 import { EXIT_NOT_FOUND } from "./exit_codes.ts";
 import type { KubeContext } from "./kube_main.ts";
-import { prefixLines } from "./prefix_lines.ts";
+import { prefixLines } from "../../lib/prefix_lines.ts";
 import { findDeployment, listPods, podSelectorOf, waitForPod } from "./pods.ts";
 
 type LogsValues = OptionValues<typeof LOGS.options>;

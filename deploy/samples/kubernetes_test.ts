@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
 import { defineAll } from "../../crds/schema/generate.ts";
-import { schemaProblems } from "../../tests/support/schema_problems.ts";
+import { schemaProblems } from "../../crds/schema/schema_problems.ts";
 
 const FOLDER = new URL("kubernetes/", import.meta.url);
 

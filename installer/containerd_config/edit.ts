@@ -76,37 +76,13 @@ export function editRuntimes(text: string, edit: RuntimeEdit, options: EditOptio
   const addedVersion = isBare(items) ? options.bareVersion : undefined;
   const plugin = runtimePlugin(versionOf(text, items) ?? addedVersion ?? options.version, items);
   const definitions = findRuntimes(text, items);
-  const cut: Span[] = [];
-  const added: RuntimeSetting[] = [];
-  const changes: RuntimeChange[] = [];
-
-  for (const name of edit.remove) {
-    const known = splitByOwner(definitions, name, options.binDir);
-    cut.push(...known.ours.flatMap(({ spans }) => spans));
-    if (known.ours.length > 0) changes.push({ name, kind: "removed" });
-    else if (known.foreign) {
-      changes.push({ name, kind: "foreign", runtimeType: known.foreign.runtimeType });
-    } else changes.push({ name, kind: "absent" });
-  }
-  for (const setting of edit.set) {
-    const { name } = setting;
-    const known = splitByOwner(definitions, name, options.binDir);
-    const foreign = definitions.find((definition) =>
-      definition.name === name && definition.plugin === plugin &&
-      originOf(definition, options.binDir) === "foreign"
-    );
-    const [only] = known.ours;
-    if (foreign) {
-      changes.push({ name, kind: "foreign", runtimeType: foreign.runtimeType });
-    } else if (known.ours.length === 1 && only!.plugin === plugin && isAsWanted(only!, setting)) {
-      changes.push({ name, kind: "unchanged" });
-    } else {
-      cut.push(...known.ours.flatMap(({ spans }) => spans));
-      const extraLines = known.ours.flatMap(({ extraLines }) => extraLines);
-      added.push({ ...setting, extraLines });
-      changes.push({ name, kind: known.ours.length > 0 ? "updated" : "added" });
-    }
-  }
+  const steps = [
+    ...edit.remove.map((name) => planRemoval(name, { definitions, options })),
+    ...edit.set.map((setting) => planSetting(setting, { definitions, options, plugin })),
+  ];
+  const changes = steps.map(({ change }) => change);
+  const cut = steps.flatMap(({ cut }) => cut);
+  const added = steps.flatMap(({ added }) => added ?? []);
   if (cut.length === 0 && added.length === 0) return { text, changes };
   let result = cutSpans(text, cut);
   const newline = /\r\n/.test(text) && !/(^|[^\r])\n/.test(text) ? "\r\n" : "\n";
@@ -117,6 +93,55 @@ export function editRuntimes(text: string, edit: RuntimeEdit, options: EditOptio
   result = removeUnusedVersion(result, options.binDir);
   checkResult(result, text);
   return { text: result, changes };
+}
+
+/** What one runtime needs. */
+interface Step {
+  readonly change: RuntimeChange;
+  readonly cut: readonly Span[];
+  readonly added?: RuntimeSetting;
+}
+
+function planRemoval(
+  name: string,
+  { definitions, options }: { definitions: readonly RuntimeDefinition[]; options: EditOptions },
+): Step {
+  const { ours, foreign } = splitByOwner(definitions, { name, options });
+  if (ours.length > 0) {
+    return { change: { name, kind: "removed" }, cut: ours.flatMap(({ spans }) => spans) };
+  }
+  const change: RuntimeChange = foreign
+    ? { name, kind: "foreign", runtimeType: foreign.runtimeType }
+    : { name, kind: "absent" };
+  return { change, cut: [] };
+}
+
+function planSetting(
+  setting: RuntimeSetting,
+  { definitions, options, plugin }: {
+    definitions: readonly RuntimeDefinition[];
+    options: EditOptions;
+    plugin: string;
+  },
+): Step {
+  const { name } = setting;
+  const { ours } = splitByOwner(definitions, { name, options });
+  const foreign = definitions.find((definition) =>
+    definition.name === name && definition.plugin === plugin &&
+    originOf(definition, options.binDir) === "foreign"
+  );
+  if (foreign) {
+    return { change: { name, kind: "foreign", runtimeType: foreign.runtimeType }, cut: [] };
+  }
+  const [only] = ours;
+  if (only && ours.length === 1 && only.plugin === plugin && isAsWanted(only, setting)) {
+    return { change: { name, kind: "unchanged" }, cut: [] };
+  }
+  return {
+    change: { name, kind: only ? "updated" : "added" },
+    cut: ours.flatMap(({ spans }) => spans),
+    added: { ...setting, extraLines: ours.flatMap(({ extraLines }) => extraLines) },
+  };
 }
 
 /** Everything a text says about runtimes, in whichever form, under the plugin that counts for it. */
@@ -160,13 +185,12 @@ function withoutMark(text: string): string {
 
 function splitByOwner(
   definitions: readonly RuntimeDefinition[],
-  name: string,
-  binDir: string,
+  { name, options }: { name: string; options: EditOptions },
 ): { ours: RuntimeDefinition[]; foreign: RuntimeDefinition | undefined } {
   const named = definitions.filter((definition) => definition.name === name);
   return {
-    ours: named.filter((definition) => originOf(definition, binDir) !== "foreign"),
-    foreign: named.find((definition) => originOf(definition, binDir) === "foreign"),
+    ours: named.filter((definition) => originOf(definition, options.binDir) !== "foreign"),
+    foreign: named.find((definition) => originOf(definition, options.binDir) === "foreign"),
   };
 }
 

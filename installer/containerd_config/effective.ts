@@ -72,20 +72,22 @@ export function isCriDisabled(config: ContainerdConfig): boolean {
 }
 
 /**
- * Paths of the settings in which two effective configurations differ, apart from the runtimes named.
- * Where the configurations came from does not count.
+ * Paths of the settings in which two effective configurations differ. Where the configurations came
+ * from does not count.
+ *
+ * @param options.except Handlers of runtimes that do not count either.
  */
 export function otherDifferences(
   before: ContainerdConfig,
   after: ContainerdConfig,
-  runtimes: readonly string[],
+  { except }: { readonly except: readonly string[] },
 ): string[] {
   const found: string[] = [];
-  function compare(a: unknown, b: unknown, path: readonly string[]): void {
+  function compare([a, b]: readonly [unknown, unknown], path: readonly string[]): void {
     if ((isTable(a) && isTableOrAbsent(b)) || (isTableOrAbsent(a) && isTable(b))) {
       for (const key of new Set([...Object.keys(a ?? {}), ...Object.keys(b ?? {})])) {
         if (path.length === 0 && SOURCE_KEYS.includes(key)) continue;
-        compare(a?.[key], b?.[key], [...path, key]);
+        compare([a?.[key], b?.[key]], [...path, key]);
       }
     } else if (!isDeepStrictEqual(a, b) && !isOurs(path)) found.push(formatPath(path));
   }
@@ -93,9 +95,9 @@ export function otherDifferences(
     const [plugins, plugin = "", containerd, key, name] = path;
     return plugins === "plugins" && RUNTIME_PLUGINS.includes(plugin) &&
       containerd === "containerd" && key === "runtimes" && name !== undefined &&
-      runtimes.includes(name);
+      except.includes(name);
   }
-  compare(before, after, []);
+  compare([before, after], []);
   return found;
 }
 

@@ -25,8 +25,11 @@ Deno.test("otherDifferences() names what changed beside the runtimes", () => {
     "a",
   );
   const after = parseConfig(`imports = ["b"]\n[${V3}.spin]\nruntime_type = "s"\n`, "b");
-  assert.deepEqual(otherDifferences(before, after, ["spin"]), ["root", `${V3}.runc.runtime_type`]);
-  assert.deepEqual(otherDifferences(before, before, []), []);
+  assert.deepEqual(otherDifferences(before, after, { except: ["spin"] }), [
+    "root",
+    `${V3}.runc.runtime_type`,
+  ]);
+  assert.deepEqual(otherDifferences(before, before, { except: [] }), []);
 });
 
 Deno.test("runtimesOf() finds the runtimes of every version", () => {

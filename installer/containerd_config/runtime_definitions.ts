@@ -74,7 +74,7 @@ export function findRuntimes(text: string, items: readonly TomlItem[]): RuntimeD
     return {
       ...key,
       isMarked: blocks.some(({ first }) => isMarker(items[first - 1], key.name)),
-      runtimeType: readText(text, entries.find((entry) => isAt(entry, depth, "runtime_type"))),
+      runtimeType: readText(text, entries.find((entry) => isAt(entry, [depth, "runtime_type"]))),
       options: Object.fromEntries(
         entries.filter(({ path }) => path[depth] === "options" && path.length > depth + 1)
           .map(({ path, value }) => [path.slice(depth + 1).join("."), slice(text, value)]),
@@ -97,7 +97,7 @@ function isSame(
   return a.name === b.name && a.plugin === b.plugin;
 }
 
-function isAt({ path }: TomlEntry, depth: number, key: string): boolean {
+function isAt({ path }: TomlEntry, [depth, key]: readonly [number, string]): boolean {
   return path.length === depth + 1 && path[depth] === key;
 }
 

@@ -29,7 +29,7 @@ export function unifiedDiff(
   for (const [first, last] of hunks(lines)) {
     const part = lines.slice(first, last);
     const above = lines.slice(0, first);
-    output.push(`@@ -${range(above, part, "-")} +${range(above, part, "+")} @@`);
+    output.push(`@@ -${range("-", { above, part })} +${range("+", { above, part })} @@`);
     for (const { kind, text } of part) {
       output.push(kind + text.replace(/\n$/, ""));
       if (!text.endsWith("\n")) output.push("\\ No newline at end of file");
@@ -42,7 +42,10 @@ function splitLines(text: string): string[] {
   return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 }
 
-function range(above: readonly Line[], part: readonly Line[], side: "-" | "+"): string {
+function range(
+  side: "-" | "+",
+  { above, part }: { above: readonly Line[]; part: readonly Line[] },
+): string {
   const count = part.filter(({ kind }) => kind === " " || kind === side).length;
   const start = above.filter(({ kind }) => kind === " " || kind === side).length;
   const first = count === 0 ? start : start + 1;

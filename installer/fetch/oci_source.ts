@@ -99,12 +99,16 @@ function parseReference(location: string): Reference {
   };
 }
 
-function refuse({ host, name, reference }: Reference, reason: string, cause?: unknown): NodeError {
+function refuse(
+  { host, name, reference }: Reference,
+  reason: string,
+  options?: ErrorOptions,
+): NodeError {
   const separator = reference.startsWith("sha256:") ? "@" : ":";
   return new NodeError(
     "VerificationFailed",
     `"${host}/${name}${separator}${reference}" cannot be used: ${reason}.`,
-    { cause },
+    options,
   );
 }
 
@@ -151,7 +155,9 @@ class Registry {
       if (typeof manifest !== "object" || manifest === null) throw new Error("it is no object");
       return manifest;
     } catch (error) {
-      throw refuse(this.#reference, `its manifest is none (${errorText(error)})`, error);
+      throw refuse(this.#reference, `its manifest is none (${errorText(error)})`, {
+        cause: error,
+      });
     }
   }
 

@@ -212,7 +212,7 @@ export function judge(
         'If the file has no "version", give it one.'
       ),
       ...left.map((name) => `containerd would still have the runtime "${name}".`),
-      ...otherDifferences(before, after, [...ours, ...lostNames]).map((path) =>
+      ...otherDifferences(before, after, { except: [...ours, ...lostNames] }).map((path) =>
         `containerd would read "${path}" differently.`
       ),
     ],

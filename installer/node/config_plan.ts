@@ -9,6 +9,7 @@ import { isSameConfig } from "../containerd_config/effective.ts";
 import { type ConfigFile, fileToEdit } from "../containerd_config/imports.ts";
 import type { RuntimeSetting } from "../containerd_config/runtime_block.ts";
 import { originOf } from "../containerd_config/runtime_definitions.ts";
+import { unifiedDiff } from "../containerd_config/unified_diff.ts";
 import type { NodeConfig, TargetFile } from "./node_config.ts";
 import { NodeError } from "./node_error.ts";
 
@@ -85,6 +86,16 @@ export function planConfig(config: NodeConfig, goal: ConfigGoal): ConfigPlan {
     ],
     isSame: changes.every(({ before = "", after = "" }) => isSameConfig(before, after)),
   };
+}
+
+/** The differences of all files, as `diff -u` prints them. */
+export function diffOf(changes: readonly FileChange[]): string {
+  return changes.map(({ path, before, after }) =>
+    unifiedDiff(before ?? "", after ?? "", {
+      before: before === undefined ? "/dev/null" : path,
+      after: after === undefined ? "/dev/null" : path,
+    })
+  ).join("");
 }
 
 type Taken = ReadonlyMap<string, { path: string; runtimeType: string | undefined }>;

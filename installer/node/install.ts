@@ -7,9 +7,8 @@
 import { join } from "node:path/posix";
 import { systemdCgroupOf } from "../containerd_config/effective.ts";
 import type { RuntimeSetting } from "../containerd_config/runtime_block.ts";
-import { unifiedDiff } from "../containerd_config/unified_diff.ts";
 import { planChecked, type PlanGoal, removedNames } from "./checked_plan.ts";
-import type { ConfigPlan } from "./config_plan.ts";
+import { type ConfigPlan, diffOf } from "./config_plan.ts";
 import type { NodeHost } from "./host.ts";
 import { removeKwasm, removeOldVersions } from "./leftovers.ts";
 import { isMountedNoexec } from "./mounts.ts";
@@ -209,12 +208,7 @@ async function describe(
         .map(({ name }) => name),
     };
   }));
-  const diff = plan.changes.map(({ path, before, after }) =>
-    unifiedDiff(before ?? "", after ?? "", {
-      before: before === undefined ? "/dev/null" : path,
-      after: after === undefined ? "/dev/null" : path,
-    })
-  ).join("");
+  const diff = diffOf(plan.changes);
   const isChanged = diff !== "" || shims.some(({ isNew }) => isNew);
   const isRestarted = options.restarts &&
     (!plan.isSame || plan.set.some(({ name }) => !loaded?.has(name)));

@@ -51,13 +51,13 @@ const MAX_FILES = 100;
 
 /**
  * Reads the configuration of a node.
- * @param only Files that containerd is known to read, if it said so.
+ * @param options.only Files that containerd is known to read, if it said so.
  * @throws {NodeError} if a file is no TOML, or a distribution's own file is missing.
  */
 export async function readNodeConfig(
   files: HostFiles,
   detected: Detected,
-  only?: readonly string[],
+  { only }: { readonly only?: readonly string[] } = {},
 ): Promise<NodeConfig> {
   const { distribution, configPath } = detected;
   const effective = (await readEffective(files, configPath))

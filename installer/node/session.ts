@@ -100,7 +100,9 @@ export async function openSession(host: NodeHost, options: NodeOptions): Promise
   }
   const found = await readNodeConfig(host.files, detected);
   const checker = await createChecker(host, { config: found, log });
-  const config = checker?.files ? await readNodeConfig(host.files, detected, checker.files) : found;
+  const config = checker?.files
+    ? await readNodeConfig(host.files, detected, { only: checker.files })
+    : found;
   const socket = socketOf(config, checker);
   const loaded = await host.loadedRuntimes(socket);
   return { host, options, detected, config, checker, socket, loaded, lockFile, state };

@@ -11,7 +11,13 @@
 import { dirname } from "node:path/posix";
 import { errorText } from "../../lib/errors.ts";
 import type { ConfigPlan, FileChange } from "./config_plan.ts";
-import { ourRuntimes, prepareJournal, pruneBackups, readUnproven } from "./journal.ts";
+import {
+  ourRuntimes,
+  prepareJournal,
+  pruneBackups,
+  readUnproven,
+  type Unproven,
+} from "./journal.ts";
 import { removeOldVersions, removeScratch } from "./leftovers.ts";
 import { findMissing, waitUntilLoaded, type Wanted } from "./loaded.ts";
 import type { LockFile } from "./lock_file.ts";
@@ -54,83 +60,117 @@ export interface ChangeResult {
  * @throws {NodeError} if it cannot be made; the node is as it was.
  */
 export async function applyChange(session: Session, change: NodeChange): Promise<ChangeResult> {
+  const { options } = session;
+  const { plan, programs } = change;
+  const decision = await decide(session, change);
+  const { needsRestart } = decision;
+  await options.onStage?.("planned");
+  const journal = await prepare(session, { change, decision });
+  let isRestarted = false;
+  try {
+    await replace(session, { change, journal });
+    if (needsRestart) {
+      isRestarted = true;
+      await restart(session, false);
+      await options.onStage?.("restarted");
+      await waitOrThrow(session, change.wanted);
+    }
+    await options.onStage?.("loaded");
+    await change.finish?.();
+    await options.onStage?.("removed");
+    await saveState(session, { lockFile: change.lockFile, state: change.state });
+  } catch (error) {
+    await rollBack(session, { journal, error, isRestarted });
+  }
+  await options.onStage?.("committed");
+  await removeScratch(session);
+  for (const { path } of plan.changes) await pruneBackups(session, path);
+  await options.onStage?.("cleaned");
+  const isChanged = programs.length > 0 || plan.changes.length > 0 || needsRestart;
+  return { isChanged, isRestarted };
+}
+
+/** What is known before anything is done. */
+interface Decision {
+  readonly needsRestart: boolean;
+  readonly unproven: Unproven;
+  /** Runtimes of ours that containerd will read for the first time. */
+  readonly fresh: readonly string[];
+}
+
+/** @throws {NodeError} if containerd has to be restarted and cannot be. */
+async function decide(session: Session, change: NodeChange): Promise<Decision> {
+  const { host, options, loaded } = session;
+  const { plan, wanted } = change;
+  const unproven = await readUnproven(session);
+  const ours = ourRuntimes(session, plan.changes);
+  const missing = [
+    ...findMissing(loaded, wanted),
+    // What an interrupted run wrote has to be seen working, whichever shim this run is for.
+    ...(unproven.files.length > 0
+      ? findMissing(loaded, { present: ours, absent: [], kept: [] })
+      : []),
+  ];
+  const needsRestart = options.restarts &&
+    (!plan.isSame || mustRestart(session, { change, missing }));
+  if (!needsRestart) return { needsRestart, unproven, fresh: [] };
+  await planRestart(host, session.detected.distribution).catch((error) => {
+    throw new NodeError(
+      "UnsupportedNode",
+      `containerd cannot be restarted, so nothing was changed: ${errorText(error)}`,
+      { cause: error },
+    );
+  });
+  const fresh = ours.map(({ name }) => name).filter((name) => !loaded?.has(name));
+  return { needsRestart, unproven, fresh };
+}
+
+/** Does what nobody notices: copies, backs up, and writes down what comes next. */
+async function prepare(
+  session: Session,
+  { change, decision }: { change: NodeChange; decision: Decision },
+): Promise<Journal> {
   const { host, options, state } = session;
   const { plan, programs } = change;
-  const stage = async (name: Parameters<NonNullable<typeof options.onStage>>[0]) =>
-    await options.onStage?.(name);
-  const unproven = await readUnproven(session);
-  const missing = findMissing(session.loaded, change.wanted);
-  // What an interrupted run wrote has to be seen working, whichever shim this run is for.
-  const ours = ourRuntimes(session, plan.changes);
-  if (unproven.files.length > 0) {
-    missing.push(...findMissing(session.loaded, { present: ours, absent: [], kept: [] }));
-  }
-  const needsRestart = options.restarts && (!plan.isSame || mustRestart(session, change, missing));
-  const isChanged = programs.length > 0 || plan.changes.length > 0 || needsRestart;
-  if (needsRestart) {
-    await planRestart(host, session.detected.distribution).catch((error) => {
-      throw new NodeError(
-        "UnsupportedNode",
-        `containerd cannot be restarted, so nothing was changed: ${errorText(error)}`,
-        { cause: error },
-      );
-    });
-  }
-  await stage("planned");
-
   try {
     for (const program of programs) await copyAsset(host.files, program);
   } catch (error) {
     throw explainFailure(error, { what: "Cannot copy the shim to the node" });
   }
-  await stage("copied");
-
+  await options.onStage?.("copied");
   const journal = await prepareJournal(session, {
     operation: change.operation,
     programs: programs.map(({ place }) => place.path),
     changes: plan.changes,
-    unproven,
-    fresh: needsRestart
-      ? ours.map(({ name }) => name).filter((name) => !session.loaded?.has(name))
-      : [],
+    unproven: decision.unproven,
+    fresh: decision.fresh,
   }).catch((error) => {
     throw explainFailure(error, { what: "Cannot back up the configuration" });
   });
-  await stage("backed-up");
-  if (isChanged || state.journal) {
+  await options.onStage?.("backed-up");
+  const isNeeded = programs.length > 0 || plan.changes.length > 0 || decision.needsRestart;
+  if (isNeeded || state.journal) {
     await saveState(session, { state: { ...state, journal } }).catch((error) => {
       throw explainFailure(error, { what: "Cannot write the installer's state" });
     });
   }
-  await stage("journaled");
+  await options.onStage?.("journaled");
+  return journal;
+}
 
-  let isRestarted = false;
-  try {
-    for (const { place } of programs) {
-      const { before } = journal.programs.find(({ path }) => path === place.path)!;
-      await switchTo(host.files, { place, before });
-    }
-    await stage("programs");
-    for (const file of plan.changes) await writeChange(session, file);
-    await stage("configured");
-    if (needsRestart) {
-      isRestarted = true;
-      await restart(session, false);
-      await stage("restarted");
-      await waitOrThrow(session, change.wanted);
-    }
-    await stage("loaded");
-    await change.finish?.();
-    await stage("removed");
-    await saveState(session, { lockFile: change.lockFile, state: change.state });
-  } catch (error) {
-    await rollBack(session, { journal, error, isRestarted });
+/** Lets the new programs and files take effect. */
+async function replace(
+  session: Session,
+  { change, journal }: { change: NodeChange; journal: Journal },
+): Promise<void> {
+  const { host, options } = session;
+  for (const { place } of change.programs) {
+    const { before } = journal.programs.find(({ path }) => path === place.path)!;
+    await switchTo(host.files, { place, before });
   }
-  await stage("committed");
-  await removeScratch(session);
-  for (const { path } of plan.changes) await pruneBackups(session, path);
-  await stage("cleaned");
-  return { isChanged, isRestarted };
+  await options.onStage?.("programs");
+  for (const file of change.plan.changes) await writeChange(session, file);
+  await options.onStage?.("configured");
 }
 
 /**
@@ -140,11 +180,10 @@ export async function applyChange(session: Session, change: NodeChange): Promise
  */
 function mustRestart(
   { loaded, state }: Session,
-  { operation }: NodeChange,
-  missing: readonly string[],
+  { change, missing }: { change: NodeChange; missing: readonly string[] },
 ): boolean {
   if (missing.length === 0) return false;
-  return operation === "install" || loaded !== undefined || state.journal !== undefined;
+  return change.operation === "install" || loaded !== undefined || state.journal !== undefined;
 }
 
 async function restart(session: Session, isSecondTry: boolean): Promise<void> {

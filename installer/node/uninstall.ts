@@ -7,8 +7,8 @@
 import { join } from "node:path/posix";
 import { listRuntimes } from "../containerd_config/edit.ts";
 import { originOf } from "../containerd_config/runtime_definitions.ts";
-import { unifiedDiff } from "../containerd_config/unified_diff.ts";
 import { planChecked, removedNames } from "./checked_plan.ts";
+import { type ConfigPlan, diffOf } from "./config_plan.ts";
 import type { NodeHost } from "./host.ts";
 import { removeOldVersions } from "./leftovers.ts";
 import {
@@ -20,7 +20,7 @@ import {
   type Session,
 } from "./session.ts";
 import { SHIM_PREFIX } from "./shim_files.ts";
-import { applyChange } from "./transaction.ts";
+import { applyChange, type ChangeResult } from "./transaction.ts";
 
 /** What to uninstall. */
 export interface UninstallOptions extends NodeOptions {
@@ -59,31 +59,40 @@ export async function uninstallShims(
   const names = options.shims === "all"
     ? [...new Set([...session.lockFile.keys(), ...Object.keys(session.state.shims)])]
     : options.shims;
-  const paths = names.map((name) => programOf(session, name));
-  const remove = handlersOf(session, { names, paths });
-  const plan = await planChecked(session, { set: [], aliases: [], remove });
-  const handlers = removedNames(plan, remove);
-  const diff = plan.changes.map(({ path, before, after }) =>
-    unifiedDiff(before ?? "", after ?? "", {
-      before: path,
-      after: after === undefined ? "/dev/null" : path,
-    })
-  ).join("");
-  const present = await presentPaths(session, paths);
   for (const name of names) {
     if (!session.lockFile.has(name)) options.log.info("shim is not installed", { shim: name });
   }
-  const result = {
-    isChanged: diff !== "" || present.length > 0,
+  const paths = names.map((name) => programOf(session, name));
+  const remove = handlersOf(session, { names, paths });
+  const plan = await planChecked(session, { set: [], aliases: [], remove });
+  const present = await presentPaths(session, paths);
+  const result: UninstallResult = {
+    isChanged: plan.changes.length > 0 || present.length > 0,
     isRestarted: !plan.isSame,
-    diff,
+    diff: diffOf(plan.changes),
     paths: present,
-    handlers,
+    handlers: removedNames(plan, remove),
   };
   if (options.isDryRun) return result;
-  const shims = withoutKeys(session.state.shims, names);
+  const applied = await apply(session, { names, paths, remove, plan });
+  for (const path of present) options.log.info("shim uninstalled", { path });
+  return { ...result, ...applied, isChanged: applied.isChanged || present.length > 0 };
+}
+
+async function apply(
+  session: Session,
+  { names, paths, remove, plan }: {
+    names: readonly string[];
+    paths: readonly string[];
+    remove: readonly string[];
+    plan: ConfigPlan;
+  },
+): Promise<ChangeResult> {
+  const { host, state, lockFile } = session;
+  const shims = withoutKeys(state.shims, names);
   const gone = plan.changes.filter(({ after }) => after === undefined).map(({ path }) => path);
-  const applied = await applyChange(session, {
+  const handlers = removedNames(plan, remove);
+  const result = await applyChange(session, {
     operation: "uninstall",
     programs: [],
     plan,
@@ -95,12 +104,11 @@ export async function uninstallShims(
     finish: async () => {
       for (const path of paths) await host.files.remove(path);
     },
-    lockFile: new Map([...session.lockFile].filter(([name]) => !names.includes(name))),
-    state: { shims, created: session.state.created.filter((path) => !gone.includes(path)) },
+    lockFile: new Map([...lockFile].filter(([name]) => !names.includes(name))),
+    state: { shims, created: state.created.filter((path) => !gone.includes(path)) },
   });
-  for (const path of present) options.log.info("shim uninstalled", { path });
   await removeOldVersions(session, shims);
-  return { ...result, ...applied, isChanged: applied.isChanged || present.length > 0 };
+  return result;
 }
 
 function programOf({ lockFile, options }: Session, name: string): string {

@@ -126,6 +126,15 @@ const BYTE_EDITS: readonly Edit[] = [
 ];
 
 /**
+ * Each instance has classes of its own, and private names with them: V8 has to search for such a member,
+ * while one of an ordinary name is found by a cache that all instances share.
+ */
+const MEMBER_EDITS: readonly Edit[] = [
+  { find: /\.#([A-Za-z]\w*)/g, put: ".$$$$$1" },
+  { find: /^( *(?:static |async |get |set )*)#([A-Za-z]\w*)/gm, put: "$1$$$$$2" },
+];
+
+/**
  * Adapts generated bindings:
  *
  * - exports and imports that suspend do it through `imports.$host`, which holds them back while
@@ -139,7 +148,7 @@ const BYTE_EDITS: readonly Edit[] = [
  */
 export function adaptAsyncBindings(generated: string): AdaptedBindings {
   let source = removeCalls(generated, "_debugLog");
-  for (const edit of [...EDITS, ...BYTE_EDITS]) source = apply(edit, source);
+  for (const edit of [...EDITS, ...BYTE_EDITS, ...MEMBER_EDITS]) source = apply(edit, source);
   const isComposed = generated.includes("_asyncStartCall(");
   // Components inside call each other, and rely on a callee that begins at once.
   if (isComposed) source = source.replace("suspendable: $suspendable", "newStack: $suspendable");

@@ -51,6 +51,13 @@ export async function runUp(args: readonly string[]): Promise<number> {
   }
   using stop = watchStopSignals();
   try {
+    if (isKubeManifest(values.from)) {
+      const code = await serveManifest({ file: values.from, values, given, words }, stop);
+      return stop.signal.aborted ? stop.exitCode() : code;
+    }
+    if (values.app.length > 0) {
+      throw new UsageError("--app is for a YAML file with SpinApps", "Give the file with --from.");
+    }
     const source = await chooseApp(values, words);
     const inputs = await readInputs(values, Deno.cwd());
     const code = await serve({ source, values, inputs, commandArguments }, stop);
@@ -108,6 +115,33 @@ async function serve(
   return await runHost(app, { ...options, commandArguments }, stop.signal);
 }
 
+/** YAML is not for Spin: what is written in it are objects of Kubernetes. */
+function isKubeManifest(from: string | undefined): from is string {
+  return from !== undefined && (from === "-" || /\.(?:ya?ml|json)$/i.test(from));
+}
+
+/** @throws {UsageError | TerminalError} if the manifest or the options are wrong. */
+async function serveManifest(
+  { file, values, given, words }: {
+    file: string;
+    values: UpValues;
+    given: ReadonlySet<string>;
+    words: readonly string[];
+  },
+  stop: StopSignals,
+): Promise<number> {
+  if (words.length > 0) throw unexpectedWords(words);
+  enterInvocationDir(values["default-app"]);
+  const { upManifest } = await import("./kube_apps/up_manifest.ts");
+  return await upManifest({ file, values, given }, {
+    cwd: Deno.cwd(),
+    hostname: Deno.hostname(),
+    environment: Deno.env.toObject(),
+    stop,
+    report,
+  });
+}
+
 /** Where an app is: on this machine, or in a registry. */
 type UpSource = AppSource | { readonly kind: "registry"; readonly reference: string };
 
@@ -162,7 +196,11 @@ async function chooseApp(values: UpValues, words: readonly string[]): Promise<Up
   const from = file === undefined ? values.from : resolve(cwd, file);
   const source = await findApp({ from, fallback, word: words[0] }, cwd);
   if (words.length === 0) return source;
-  throw new UsageError(
+  throw unexpectedWords(words);
+}
+
+function unexpectedWords(words: readonly string[]): UsageError {
+  return new UsageError(
     words.map((word) => `Unexpected argument "${word}"`).join("\n"),
     `Did you mean \`spinkube up -f ${words[0]}\`?`,
   );

@@ -18,8 +18,9 @@ const APP = {
     short: "f",
     value: "APP",
     help:
-      "Manifest, its directory, a .wasm or .wat file, or a reference in a registry; without it " +
-      "spin.toml is searched for in this directory and above",
+      "Manifest, its directory, a .wasm or .wat file, a reference in a registry, or a YAML file with " +
+      "SpinApps (- for standard input); without it spin.toml is searched for in this directory and " +
+      "above",
     conflicts: ["from-file", "from-registry"],
     group: "App",
   },
@@ -55,6 +56,13 @@ const APP = {
     short: "c",
     value: "ID",
     help: "Serve this component only",
+    group: "App",
+  },
+  app: {
+    kind: "list",
+    value: "NAME=APP",
+    help: "Of a YAML file: serve this local app in place of the SpinApp's image",
+    parse: parseAppFlag,
     group: "App",
   },
   profile: { kind: "value", value: "NAME", help: "Build profile of the manifest", group: "App" },
@@ -343,6 +351,14 @@ function parseEnvironmentFlag(text: string): [string, string] {
   const separator = text.indexOf("=");
   if (separator < 0) {
     throw new SyntaxError("Environment variable must be of the form `key=value`");
+  }
+  return [text.slice(0, separator), text.slice(separator + 1)];
+}
+
+function parseAppFlag(text: string): [name: string, source: string] {
+  const separator = text.indexOf("=");
+  if (separator < 1 || separator === text.length - 1) {
+    throw new SyntaxError("give NAME=APP, such as shop=./shop");
   }
   return [text.slice(0, separator), text.slice(separator + 1)];
 }

@@ -5,7 +5,7 @@ import { createManagerMetrics } from "../../controllers/manager/manager_metrics.
 import { parseManagerOptions } from "../../controllers/manager/manager_options.ts";
 import { defineAll } from "../../crds/schema/generate.ts";
 import { findObject, readObjects } from "../support/helm.ts";
-import { schemaProblems } from "../support/schema_problems.ts";
+import { schemaProblems } from "../../crds/schema/schema_problems.ts";
 
 const DEPLOY = new URL("../../deploy/", import.meta.url);
 

@@ -12,10 +12,13 @@ import {
   runControllers,
   startWatching,
 } from "../../controllers/manager/manager.ts";
+import type { ShimSettings } from "../../controllers/shim/shim_settings.ts";
 import { OPERATOR } from "../../crds/contract.ts";
+import { SHIMS } from "../../crds/shim.ts";
 import { SPIN_APPS, type SpinApp } from "../../crds/spin_app.ts";
+import { CLUSTER_SPIN_APP_EXECUTORS, SPIN_APP_EXECUTORS } from "../../crds/spin_app_executor.ts";
 import { isNotFound } from "../../lib/kube/api_error.ts";
-import { KubeClient, objectPath } from "../../lib/kube/client.ts";
+import { collectionPath, KubeClient, objectPath } from "../../lib/kube/client.ts";
 import { loadClusterConfig } from "../../lib/kube/kubeconfig.ts";
 import { KubeTransport, type TransportObserver } from "../../lib/kube/transport.ts";
 import { apiVersion, type KubeObject, type ResourceType } from "../../lib/kube/types.ts";
@@ -62,13 +65,14 @@ export class OperatorCluster {
     for (const { name } of Deno.readDirSync(CRDS)) {
       if (name.endsWith(".yaml")) await this.apply(Deno.readTextFileSync(new URL(name, CRDS)));
     }
-    for (const plural of ["spinapps", "spinappexecutors", "clusterspinappexecutors"]) {
-      await waitUntil(() => this.#serves(plural), { what: `the API of ${plural}` });
+    const types = [SPIN_APPS, SPIN_APP_EXECUTORS, CLUSTER_SPIN_APP_EXECUTORS, SHIMS];
+    for (const type of types) {
+      await waitUntil(() => this.#serves(type), { what: `the API of ${type.plural}` });
     }
   }
 
-  async #serves(plural: string): Promise<boolean> {
-    const path = `/apis/core.spinkube.dev/v1alpha1/${plural}`;
+  async #serves(type: ResourceType): Promise<boolean> {
+    const path = collectionPath(type, undefined);
     try {
       await this.user.transport.json({ method: "GET", path, query: { limit: 1 } });
       return true;
@@ -76,6 +80,11 @@ export class OperatorCluster {
       if (isNotFound(error)) return false;
       throw error;
     }
+  }
+
+  /** Kills the API server and starts it again. */
+  async restart(): Promise<void> {
+    await this.#server.restart?.();
   }
 
   /** A new namespace. @returns Its name. */
@@ -143,9 +152,9 @@ export interface RunningOperator {
 /** Starts the operator's controllers, for one namespace or all. */
 export async function startOperator(
   { kubeconfig }: { kubeconfig: string },
-  options: { namespace?: string; workers?: number } = {},
+  options: { namespace?: string; workers?: number; shims?: ShimSettings } = {},
 ): Promise<RunningOperator> {
-  const { namespace = "", workers = 8 } = options;
+  const { namespace = "", workers = 8, shims } = options;
   const counts = { reads: 0, writes: 0 };
   const lines: string[] = [];
   const log = createLog({
@@ -162,7 +171,7 @@ export async function startOperator(
   const watching = startWatching(cluster, { client, signal: stop.signal });
   const metrics = createManagerMetrics("test");
   const working = runControllers(
-    { client, cluster, log, metrics, workers },
+    { client, cluster, log, metrics, workers, shims },
     { signal: stop.signal },
   );
   const started = waitUntil(() => lines.some((line) => line.includes("Controllers have started")), {

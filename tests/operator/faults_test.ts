@@ -17,6 +17,7 @@ import {
 } from "./_operator.ts";
 
 const SKIP = whyNoApiServer();
+const NOTE = SKIP ? ` (ignored: ${SKIP})` : "";
 
 interface Scene {
   readonly cluster: OperatorCluster;
@@ -152,7 +153,7 @@ const CASES: Record<string, (scene: Scene) => Promise<void>> = {
 };
 
 Deno.test({
-  name: `the operator gets over faults of the connection${SKIP ? ` (ignored: ${SKIP})` : ""}`,
+  name: `the operator gets over faults of the connection${NOTE}`,
   ignore: SKIP !== undefined,
   async fn(t) {
     await using cluster = await OperatorCluster.start();
@@ -179,12 +180,65 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: `the operator gets over a restart of the API server, and other tokens${NOTE}`,
+  ignore: SKIP !== undefined,
+  async fn(t) {
+    await using cluster = await OperatorCluster.start();
+    const { user } = cluster;
+    const tokenFile = await Deno.makeTempFile({ prefix: "spinkube-token-" });
+    const config = JSON.parse(await Deno.readTextFile(cluster.kubeconfig));
+    const { token } = config.users[0].user;
+    await Deno.writeTextFile(tokenFile, token);
+    config.users[0].user = { tokenFile };
+    const kubeconfig = `${tokenFile}.json`;
+    await Deno.writeTextFile(kubeconfig, JSON.stringify(config));
+    await user.create<KubeObject>(RUNTIME_CLASSES, {
+      metadata: { name: "spin" },
+      ...{ handler: "spin" },
+    });
+    const namespace = await cluster.namespace();
+    await user.create(SPIN_APP_EXECUTORS, {
+      metadata: { name: "containerd-shim-spin", namespace },
+      spec: { createDeployment: true, deploymentConfig: { runtimeClassName: "spin" } },
+    });
+    {
+      await using _ = await startOperator({ kubeconfig });
+      await t.step("a restart", async () => {
+        await makeApp(user, { namespace, name: "before" });
+        await cluster.restart();
+        await makeApp(user, { namespace, name: "after" });
+      });
+      await t.step({
+        name: "a token that is wrong for a while",
+        // Other API servers take every token.
+        ignore: Deno.env.get("KUBEBUILDER_ASSETS") === undefined,
+        fn: async () => {
+          await Deno.writeTextFile(tokenFile, "expired");
+          await cluster.restart();
+          await user.create(SPIN_APPS, spinApp(namespace, { name: "late" }));
+          await new Promise((resolve) => setTimeout(resolve, 3_000));
+          assert.equal(await user.find(DEPLOYMENTS, { name: "late", namespace }), undefined);
+          await Deno.writeTextFile(tokenFile, token);
+          await waitFor(user, {
+            type: DEPLOYMENTS,
+            name: { name: "late", namespace },
+            timeoutMs: 60_000,
+          });
+        },
+      });
+    }
+    await Deno.remove(tokenFile);
+    await Deno.remove(kubeconfig);
+  },
+});
+
 async function makeApp(
   user: OperatorCluster["user"],
   { namespace, name }: { namespace: string; name: string },
 ): Promise<void> {
   await user.create(SPIN_APPS, spinApp(namespace, { name }));
-  const place = { name: { name, namespace }, timeoutMs: 20_000 };
+  const place = { name: { name, namespace }, timeoutMs: 30_000 };
   await waitFor(user, { type: DEPLOYMENTS, ...place });
   await waitFor(user, { type: SERVICES, ...place });
   await waitFor(user, {

@@ -5,13 +5,10 @@
  */
 
 import type { ContainerdNode } from "../support/containerd_node.ts";
-import type { ContainerdLine } from "../support/containerd_versions.ts";
 
 /** A case of a suite. */
 export interface Case {
   readonly name: string;
-  /** Lines of containerd that cannot do it, and why. */
-  readonly not?: Partial<Record<ContainerdLine, string>>;
   /** Runs on a node that others have used and will use: it leaves nothing behind. */
   readonly run: (node: ContainerdNode) => Promise<void>;
 }

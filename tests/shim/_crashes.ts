@@ -136,7 +136,6 @@ export const CRASHES: readonly Case[] = [
   killDuringCreate("init.pid", "at its end"),
   {
     name: "an app that ends while containerd is away has its exit code afterwards",
-    not: { "1.6": "its CRI asks before it has connected to the shim again" },
     async run(node) {
       await using pod = await node.cri.runPod({
         containers: [{ name: "job", image: APPS.job, args: ["sleep", "1500"] }, SIDECAR],

@@ -20,6 +20,8 @@ const TOKEN = "admin-of-tests";
 export interface ApiServer extends AsyncDisposable {
   /** Path of a kubeconfig that may do everything. */
   readonly kubeconfig: string;
+  /** Kills the server, without its store, and starts it again. Undefined for a cluster of others. */
+  readonly restart?: () => Promise<void>;
 }
 
 /** A client that may do everything. Whoever made it disposes it. */
@@ -74,16 +76,26 @@ export async function startApiServer(): Promise<ApiServer | undefined> {
     const args = found.isKubelite
       ? ["-etcd", etcd, "-port", String(port), "-cert-dir", join(directory, "pki")]
       : kubeApiServerArguments({ directory, etcd, port });
-    processes.push(spawn(found.server, args, directory));
+    const startServer = () => processes.push(spawn(found.server, args, directory));
+    startServer();
     const certFile = join(directory, "pki", "apiserver.crt");
-    await waitUntil(() => isReady(`https://127.0.0.1:${port}`, certFile), {
-      what: "the API server",
-      timeoutMs: START_MS,
-      explain: () => logOf(directory, found.server),
-    });
+    const ready = () =>
+      waitUntil(() => isReady(`https://127.0.0.1:${port}`, certFile), {
+        what: "the API server",
+        timeoutMs: START_MS,
+        explain: () => logOf(directory, found.server),
+      });
+    await ready();
     const kubeconfig = join(directory, "kubeconfig");
     Deno.writeTextFileSync(kubeconfig, formatKubeconfig(port, Deno.readFileSync(certFile)));
-    return { kubeconfig, [Symbol.asyncDispose]: stop };
+    async function restart(): Promise<void> {
+      const child = processes.pop()!;
+      child.kill("SIGKILL");
+      await child.status;
+      startServer();
+      await ready();
+    }
+    return { kubeconfig, restart, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;
@@ -163,6 +175,8 @@ function kubeApiServerArguments(
     `--service-account-signing-key-file=${keyFile}`,
     `--token-auth-file=${tokenFile}`,
     "--authorization-mode=RBAC",
+    // As in every cluster: the pods of the cluster itself need it.
+    "--allow-privileged=true",
     // Nothing makes the accounts that pods need.
     "--disable-admission-plugins=ServiceAccount",
   ];

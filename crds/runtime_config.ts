@@ -4,9 +4,9 @@
  * @module
  */
 
-import { VARIABLE_PREFIX } from "../../crds/contract.ts";
-import type { Backend, BackendOption, NamedBackend, SpinApp } from "../../crds/spin_app.ts";
-import { TerminalError } from "../../lib/errors.ts";
+import { VARIABLE_PREFIX } from "./contract.ts";
+import type { Backend, BackendOption, NamedBackend, SpinApp } from "./spin_app.ts";
+import { TerminalError } from "../lib/errors.ts";
 import { formatTable, formatTables, type TextTable } from "./toml_text.ts";
 
 /** A Secret or ConfigMap of the app's namespace. */

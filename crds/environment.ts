@@ -4,12 +4,12 @@
  * @module
  */
 
-import { OPERATOR, VARIABLE_PREFIX } from "../../crds/contract.ts";
-import { parseQuantity, quantityBytes } from "../../crds/quantity.ts";
-import type { SpinApp } from "../../crds/spin_app.ts";
-import type { DeploymentConfig } from "../../crds/spin_app_executor.ts";
-import { TerminalError } from "../../lib/errors.ts";
-import type { EnvVar } from "../../lib/kube/workload_types.ts";
+import { OPERATOR, VARIABLE_PREFIX } from "./contract.ts";
+import { parseQuantity, quantityBytes } from "./quantity.ts";
+import type { SpinApp } from "./spin_app.ts";
+import type { DeploymentConfig } from "./spin_app_executor.ts";
+import { TerminalError } from "../lib/errors.ts";
+import type { EnvVar } from "../lib/kube/workload_types.ts";
 
 /** Where the app listens in its pods. */
 export function appPort(app: SpinApp): number {

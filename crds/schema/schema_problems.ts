@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Schema } from "../../crds/schema/openapi.ts";
+import type { Schema } from "./openapi.ts";
 
 /** The problems of a value, each as `path: what is wrong`; none if the schema accepts it. */
 export function schemaProblems(value: unknown, schema: Schema, path = ""): string[] {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Schema } from "../../crds/schema/openapi.ts";
+import type { Schema } from "./openapi.ts";
 import { schemaProblems } from "./schema_problems.ts";
 
 const SCHEMA: Schema = {
