@@ -19,6 +19,9 @@ import type {
   VolumeMount,
 } from "../lib/kube/workload_types.ts";
 
+/** Kubernetes' own types, of which apps consist too. */
+export type { EnvVar, EnvVarSource };
+
 /** A Spin app. */
 export interface SpinApp extends KubeObject {
   spec: SpinAppSpec;

@@ -110,7 +110,7 @@ const CASES: Record<string, (scene: Scene) => Promise<void>> = {
     assert.equal(node.metadata.labels![nodeKey("come")], "provisioned");
     assert.equal((await jobsOf(scene)).length, 2);
     const other = await user.get(NODES, { name: "come-other" });
-    assert.deepEqual(other.metadata.labels, {});
+    assert.equal(other.metadata.labels, undefined);
 
     await user.delete(SHIMS, { name: "come" });
     await waitUntil(async () => !await user.find(SHIMS, { name: "come" }), { what: "its end" });
@@ -323,7 +323,10 @@ const CASES: Record<string, (scene: Scene) => Promise<void>> = {
       },
       spec: {
         template: {
-          spec: { containers: install.spec!.template.spec.containers, restartPolicy: "Never" },
+          spec: {
+            containers: [{ name: "provisioner", image: "registry.example/original:1" }],
+            restartPolicy: "Never",
+          },
         },
       },
     };
@@ -500,9 +503,7 @@ Deno.test({
   async fn(t) {
     await using cluster = await OperatorCluster.start();
     const { user } = cluster;
-    const only = Deno.env.get("SPINKUBE_TEST_ONLY");
     for (const [name, run] of Object.entries(CASES)) {
-      if (only && !name.includes(only)) continue;
       await t.step(name, async () => {
         const namespace = await cluster.namespace();
         await using proxy = new ApiProxy(cluster.kubeconfig);

@@ -5,8 +5,7 @@
  */
 
 import { parseQuantity, type Quantity } from "../../../crds/quantity.ts";
-import type { SpinApp } from "../../../crds/spin_app.ts";
-import type { EnvVar, EnvVarSource } from "../../../lib/kube/workload_types.ts";
+import type { EnvVar, EnvVarSource, SpinApp } from "../../../crds/spin_app.ts";
 import { DEFAULT_NAMESPACE, type KubeManifest, valuesKey } from "./manifest.ts";
 
 /** What an environment comes to. */

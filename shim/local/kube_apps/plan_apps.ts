@@ -7,10 +7,9 @@
 import { MOUNTED, VARIABLE_PREFIX } from "../../../crds/contract.ts";
 import { buildEnvironment } from "../../../crds/environment.ts";
 import { configSources, formatRuntimeConfig } from "../../../crds/runtime_config.ts";
-import type { SpinApp } from "../../../crds/spin_app.ts";
+import type { EnvVar, SpinApp } from "../../../crds/spin_app.ts";
 import type { SpinAppExecutor } from "../../../crds/spin_app_executor.ts";
 import { errorText, TerminalError } from "../../../lib/errors.ts";
-import type { EnvVar } from "../../../lib/kube/workload_types.ts";
 import { resolveEnvironment } from "./environment_values.ts";
 import { DEFAULT_NAMESPACE, type KubeManifest, valuesKey } from "./manifest.ts";
 

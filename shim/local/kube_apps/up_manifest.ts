@@ -64,7 +64,7 @@ export async function upManifest(input: UpManifestInput, edge: UpManifestEdge): 
   try {
     console.log(formatTable(apps, addresses));
     const stateDir = values["state-dir"] || join(placeOf(file, edge.cwd), ".spin");
-    const children = await Promise.all(apps.map(async (plan, index) =>
+    const children = await Promise.all(apps.map((plan, index) =>
       startApp(plan, {
         args: appArguments(plan, { values, cwd: edge.cwd, listen: addresses[index]! }),
         directory: join(temporary, plan.name),
@@ -176,8 +176,8 @@ async function startApp(plan: AppPlan, options: StartOptions): Promise<RunningAp
   if (isAlone) return { child, ended: child.status.then(({ code }) => code) };
   const prefix = `${plan.name.padEnd(options.width)} | `;
   const copied = Promise.all([
-    child.stdout.pipeThrough(prefixLines(prefix)).pipeTo(Deno.stdout.writable, KEEP_OPEN),
-    child.stderr.pipeThrough(prefixLines(prefix)).pipeTo(Deno.stderr.writable, KEEP_OPEN),
+    copyLines(child.stdout.pipeThrough(prefixLines(prefix)), Deno.stdout),
+    copyLines(child.stderr.pipeThrough(prefixLines(prefix)), Deno.stderr),
   ]);
   async function end(): Promise<number> {
     const [{ code }] = await Promise.all([child.status, copied]);
@@ -186,7 +186,15 @@ async function startApp(plan: AppPlan, options: StartOptions): Promise<RunningAp
   return { child, ended: end() };
 }
 
-const KEEP_OPEN = { preventClose: true } as const;
+/** Writes one line after the other, so that lines of several apps do not mix. */
+async function copyLines(
+  lines: ReadableStream<Uint8Array>,
+  output: { writeSync(bytes: Uint8Array): number },
+): Promise<void> {
+  for await (const line of lines) {
+    for (let rest = line; rest.length > 0;) rest = rest.subarray(output.writeSync(rest));
+  }
+}
 
 /** What is set for another app, or for this command itself, is not for the apps of a manifest. */
 function withoutSpinVariables(
