@@ -23,6 +23,7 @@ Usage: spinkube COMMAND [OPTIONS]
 Commands:
   up        Serve an app on this machine
   build     Run the build commands of an app
+  watch     Serve an app, and reload it when its files change
   registry  Push an app to a registry, or pull one
   deploy    Build, push and deploy an app, and wait for it
   kube      Make and manage apps on Kubernetes
@@ -39,6 +40,7 @@ Examples:
 const COMMANDS: readonly string[] = [
   "up",
   "build",
+  "watch",
   "registry",
   "deploy",
   "kube",
@@ -52,7 +54,6 @@ const COMMANDS: readonly string[] = [
 /** Words of the program's later versions, so that they are not taken for typing mistakes. */
 const LATER: readonly string[] = [
   "doctor",
-  "watch",
 ];
 
 /** @returns The exit code. */
@@ -68,6 +69,12 @@ async function runMode(args: readonly string[]): Promise<number> {
     case "b": {
       const { runBuild } = await import("./shim/local/build_main.ts");
       return await runBuild(rest);
+    }
+    case "watch":
+    case "w":
+    case "dev": {
+      const { runWatch } = await import("./shim/local/watch/watch_main.ts");
+      return await runWatch(rest);
     }
     case "registry":
     case "oci": {
@@ -139,6 +146,9 @@ async function helpFor([command, word]: readonly string[]): Promise<string> {
   const { formatFullHelp } = await import("./lib/command_help.ts");
   if (command === "up") return formatFullHelp((await import("./shim/local/up_options.ts")).UP);
   if (command === "build") return formatFullHelp((await import("./shim/local/build.ts")).BUILD);
+  if (command === "watch") {
+    return formatFullHelp((await import("./shim/local/watch/watch_options.ts")).WATCH);
+  }
   if (command === "registry" || command === "oci") {
     const { helpForRegistry } = await import("./shim/local/registry/registry_main.ts");
     return helpForRegistry(word);

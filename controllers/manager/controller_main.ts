@@ -156,7 +156,11 @@ async function work(
     }
     const working = Promise.all([
       runControllers(
-        { client, cluster, log, metrics, workers: options.workers, shims: findShimSettings() },
+        {
+          ...{ client, cluster, log, metrics },
+          workers: options.workers,
+          shims: options.hasShims ? findShimSettings() : undefined,
+        },
         { signal: stop.signal },
       ),
       executor && ensureDefaultExecutor(client, { executor, log, signal: stop.signal }),

@@ -19,6 +19,8 @@ export interface ManagerOptions {
   readonly leaderElection: boolean;
   /** Undefined: admission is left to the rules of the CRDs. */
   readonly webhooks: WebhookOptions | undefined;
+  /** Whether nodes get what Shims say. */
+  readonly hasShims: boolean;
   /** Path of a kubeconfig; empty: `KUBECONFIG`, the pod's own, or that of the user. */
   readonly kubeconfig: string;
   /** A file with the executor that is made if there is none of its name; empty: none. */
@@ -70,6 +72,7 @@ const TEXTS = [
 const SWITCHES = [
   "leader-elect",
   "enable-webhooks",
+  "enable-shims",
   "metrics-secure",
   "enable-http2",
   "zap-devel",
@@ -108,6 +111,7 @@ Usage: spinkube controller [FLAGS]
 
   --leader-elect                   Work only while no other replica does
   --enable-webhooks                Check and complete SpinApps when they are written
+  --enable-shims=false             Leave Shims, and with them the nodes, to somebody else
   --metrics-bind-address ADDR      Default :8080; 0 for none
   --metrics-secure=false           Metrics by plain HTTP, for everybody
   --health-probe-bind-address ADDR Default :8082; 0 for none
@@ -174,6 +178,7 @@ export function parseManagerOptions(args: readonly string[]): ManagerOptions {
     healthAddress: address("health-probe-bind-address"),
     leaderElection: switches.get("leader-elect") ?? false,
     webhooks: switches.get("enable-webhooks") ? webhooks : undefined,
+    hasShims: switches.get("enable-shims") ?? true,
     kubeconfig: text("kubeconfig"),
     defaultExecutor: text("default-executor"),
     namespace: text("watch-namespace"),

@@ -57,7 +57,7 @@ function archive({ location, sha256 }: { location: string; sha256?: string }): A
 }
 
 function isArch(wanted: string, arch: string): boolean {
-  return isSame(wanted, arch) || isSame(wanted, unameArch(arch));
+  return isSame(wanted, arch) || isSame(wanted, unameArch(arch.toLowerCase()));
 }
 
 function isSame(a: string, b: string): boolean {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { nodeKey, type Shim, SHIM_CONTRACT, type ShimContent } from "../../crds/shim.ts";
+import { nodeKey, type Shim, type ShimContent } from "../../crds/shim.ts";
 import { TemporaryError } from "../../lib/errors.ts";
 import { isAlreadyExists, isConflict, isNotFound } from "../../lib/kube/api_error.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";

@@ -71,7 +71,13 @@ export async function renderInstall(helm: string): Promise<string> {
     .flatMap(([url, text]) => url.includes("/chart/") ? [] : [text]);
   const rendered = await renderChart({
     helm,
-    values: ["crds.install=false", "runtimeClass.keep=false"],
+    values: [
+      "crds.install=false",
+      "runtimeClass.keep=false",
+      // The operator's own namespace admits no pods with rights.
+      `rcm.namespace=${NAME}-nodes`,
+      "rcm.createNamespace=true",
+    ],
   });
   // Helm says which template an object is from; what the templates say themselves stays.
   const documents = parseAllDocuments(rendered.replace(/^# Source: .*\n/gm, ""));

@@ -7,6 +7,8 @@
  */
 
 import { type AdaptedBindings, BindingShapeError, findImports } from "./bindings.ts";
+import { closingParenthesis } from "./_generated_text.ts";
+import { shareTypeTrees } from "./type_trees.ts";
 
 /** One place in the generated text: what is there, and what is there instead. */
 interface Edit {
@@ -152,7 +154,7 @@ export function adaptAsyncBindings(generated: string): AdaptedBindings {
   const isComposed = generated.includes("_asyncStartCall(");
   // Components inside call each other, and rely on a callee that begins at once.
   if (isComposed) source = source.replace("suspendable: $suspendable", "newStack: $suspendable");
-  return { source: addMembers(source, isComposed), imports: findImports(generated) };
+  return { source: shareTypeTrees(addMembers(source, isComposed)), imports: findImports(generated) };
 }
 
 function apply(edit: Edit, source: string): string {
@@ -212,28 +214,4 @@ function removeCalls(source: string, name: string): string {
   }
   parts.push(source.slice(from));
   return parts.join("");
-}
-
-/** The index of the parenthesis that closes what is open at `from`. */
-function closingParenthesis(source: string, from: number): number {
-  let depth = 1;
-  for (let at = from; at < source.length; at++) {
-    const character = source[at];
-    if (character === "(") depth++;
-    else if (character === ")" && --depth === 0) return at;
-    else if (character === "'" || character === '"' || character === "`") {
-      at = endOfString(source, at);
-    }
-  }
-  throw new BindingShapeError("A call in the bindings does not end");
-}
-
-/** Strings there have no quote of their own kind inside, unless escaped. */
-function endOfString(source: string, from: number): number {
-  const quote = source[from];
-  for (let at = from + 1; at < source.length; at++) {
-    if (source[at] === "\\") at++;
-    else if (source[at] === quote) return at;
-  }
-  throw new BindingShapeError("A string in the bindings does not end");
 }

@@ -33,7 +33,7 @@ async function withCaller(
     state: { pool: InstancePool; late: GuestFailure[]; budget: InstanceBudget },
   ) => Promise<void>,
 ): Promise<void> {
-  const budget = new InstanceBudget({ maxInstances: 3, maxBytes: 1 << 30, maxWaitMs: 50 });
+  const budget = new InstanceBudget({ maxInstances: 3, maxBytes: 1 << 30, maxWaitMs: 400 });
   const pool = InstancePool.create(component, {
     first: await component.instantiate(),
     strategy: "copy",
@@ -199,7 +199,7 @@ Deno.test("GuestCaller.call() waits for an instance, in turn, or gives up", asyn
       () => caller.call(head("/sleep?ms=2"), patient).then((response) => response.text()),
     );
     assert.deepEqual(await Promise.all(calls), Array.from({ length: 12 }, () => "slept\n"));
-    const long = Array.from({ length: 3 }, () => caller.call(head("/sleep?ms=800"), patient));
+    const long = Array.from({ length: 3 }, () => caller.call(head("/sleep?ms=1500"), patient));
     await assert.rejects(caller.call(head("/"), patient), InstanceLimitReached);
     for (const response of await Promise.all(long)) assert.equal(await response.text(), "slept\n");
   });

@@ -142,8 +142,10 @@ async function serveHttp(
   };
 }
 
-/** The code for other triggers is loaded for apps that have some. */
-async function startOthers({ isolate, isolateInit }: Server): Promise<RunningTrigger[]> {
+/** Starts every trigger but HTTP; the code for them is loaded for apps that have some. */
+export async function startOthers(
+  { isolate, isolateInit }: Pick<Server, "isolate" | "isolateInit">,
+): Promise<RunningTrigger[]> {
   const { app, options } = isolateInit;
   const { startTriggers } = await import("./triggers/triggers.ts");
   return await startTriggers(app, {
@@ -189,7 +191,8 @@ async function startWorkers(
   return workers;
 }
 
-async function checkTriggers(app: LockedApp): Promise<void> {
+/** @throws {TerminalError} if the app has no trigger, or one that is not known. */
+export async function checkTriggers(app: LockedApp): Promise<void> {
   if (app.triggers.length === 0) throw new TerminalError("NoTriggers", "No triggers in app");
   if (app.triggers.some(({ trigger_type: type }) => type !== "http")) {
     const { checkTriggerTypes } = await import("./triggers/triggers.ts");
@@ -218,12 +221,14 @@ function readEnvironment(name: string): string | undefined {
   return Deno.env.get(name);
 }
 
-function guestBytes(): number {
+/** The bytes that the instances of this process may use. */
+export function guestBytes(): number {
   const limit = Math.min(memoryLimit(readTextFile) ?? Infinity, Deno.systemMemoryInfo().total);
   return Math.floor(limit * GUEST_SHARE);
 }
 
-function formatBaseUrl(options: HostOptions, port: number): string {
+/** Where the app is reached, without a slash at the end. */
+export function formatBaseUrl(options: Pick<HostOptions, "listen" | "tls">, port: number): string {
   const { hostname } = options.listen;
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return `${options.tls ? "https" : "http"}://${host}:${port}`;

@@ -156,6 +156,22 @@ export async function readAppOutline(
   };
 }
 
+/**
+ * The manifest of the app in one form. Sources and files need not exist.
+ *
+ * @throws {ManifestError} if the manifest is malformed.
+ * @throws {TerminalError} as {@link loadApp} does.
+ */
+export async function readNormalManifest(
+  source: AppSource,
+  options: Pick<LoadOptions, "cwd" | "profile">,
+): Promise<NormalManifest> {
+  const { manifest, report } = await readSource(source, options.cwd);
+  const normal = normalizeManifest(manifest, { profile: options.profile, report });
+  report.throwIfAny();
+  return normal;
+}
+
 async function readSource(source: AppSource, cwd: string): Promise<ParsedManifest> {
   const file = displayPath(source.path, cwd);
   if (source.kind === "wasm") {

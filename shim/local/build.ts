@@ -47,6 +47,10 @@ export interface BuildOptions {
   readonly isStdoutReserved: boolean;
   /** Tells the user what happens. */
   readonly report: (line: string) => void;
+  /** Gets what the commands write, which goes to stderr all the same. */
+  readonly onOutput?: (bytes: Uint8Array) => void;
+  /** Ends the running command, which then has failed. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -129,7 +133,7 @@ async function buildComponent(
 
 async function runStep(
   { build, command }: { build: BuildCommands; command: string },
-  { appDir, isStdoutReserved }: BuildOptions & { appDir: string },
+  { appDir, isStdoutReserved, onOutput, signal: stop }: BuildOptions & { appDir: string },
 ): Promise<void> {
   const { componentId, workdir } = build;
   const [shell, flag] = Deno.build.os === "windows" ? ["cmd", "/C"] : ["/bin/sh", "-c"];
@@ -141,8 +145,9 @@ async function runStep(
       args: [flag!, command],
       cwd: workdir ?? appDir,
       stdin: "inherit",
-      stdout: isStdoutReserved ? "piped" : "inherit",
-      stderr: "inherit",
+      stdout: isStdoutReserved || onOutput ? "piped" : "inherit",
+      stderr: onOutput ? "piped" : "inherit",
+      ...(stop ? { signal: stop } : {}),
     }).spawn();
   } catch (error) {
     const shown = build.commands.length === 1
@@ -154,7 +159,14 @@ async function runStep(
       { cause: error },
     );
   }
-  if (isStdoutReserved) await child.stdout.pipeTo(Deno.stderr.writable, { preventClose: true });
+  if (onOutput) {
+    await Promise.all([
+      copyOutput(child.stdout, onOutput),
+      copyOutput(child.stderr, onOutput),
+    ]);
+  } else if (isStdoutReserved) {
+    await child.stdout.pipeTo(Deno.stderr.writable, { preventClose: true });
+  }
   const { success, code, signal } = await child.status;
   if (success) return;
   throw new TerminalError(
@@ -162,6 +174,16 @@ async function runStep(
     `Build command for component ${componentId} failed with status ` +
       (signal === null ? `Exited(${code})` : `Signaled(${code - 128})`),
   );
+}
+
+async function copyOutput(
+  output: ReadableStream<Uint8Array>,
+  onOutput: (bytes: Uint8Array) => void,
+): Promise<void> {
+  for await (const bytes of output) {
+    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(Deno.stderr.writeSync(rest));
+    onOutput(bytes);
+  }
 }
 
 function spawnProblem(error: unknown): string {

@@ -43,6 +43,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{- define "spinkube.jobNamespace" -}}
+{{- default .Release.Namespace .Values.rcm.namespace -}}
+{{- end -}}
+
+{{/* An image of Jobs: the operator's own, unless the user has another. */}}
+{{- define "spinkube.jobImage" -}}
+{{- if .image.repository -}}
+{{- printf "%s:%s" .image.repository (default .root.Chart.AppVersion .image.tag) -}}
+{{- else -}}
+{{- include "spinkube.image" .root -}}
+{{- end -}}
+{{- end -}}
+
 {{/* All arguments that the user gave, one a line. */}}
 {{- define "spinkube.userArgs" -}}
 {{- $manager := .Values.controllerManager.manager -}}

@@ -58,17 +58,16 @@ export async function upManifest(input: UpManifestInput, edge: UpManifestEdge): 
   });
   for (const note of notes) edge.report(`Note: ${note}`);
   const addresses = await chooseAddresses(apps.length, values);
-  const temporary = await Deno.makeTempDir({ prefix: "spinkube-manifest-" });
-  const removeNow = () => Deno.removeSync(temporary, { recursive: true });
+  const stateDir = resolve(values["state-dir"] || join(placeOf(file, edge.cwd), ".spin"));
+  const directories = apps.map(({ name }) => join(stateDir, name));
+  const removeNow = () => removeSecrets(directories);
   edge.stop.beforeForcedExit(removeNow);
   try {
     console.log(formatTable(apps, addresses));
-    const stateDir = values["state-dir"] || join(placeOf(file, edge.cwd), ".spin");
     const children = await Promise.all(apps.map((plan, index) =>
       startApp(plan, {
         args: appArguments(plan, { values, cwd: edge.cwd, listen: addresses[index]! }),
-        directory: join(temporary, plan.name),
-        stateDir: resolve(edge.cwd, stateDir, plan.name),
+        directory: directories[index]!,
         isAlone: apps.length === 1,
         width: Math.max(...apps.map(({ name }) => name.length)),
         edge,
@@ -134,9 +133,8 @@ function formatTable(apps: readonly AppPlan[], addresses: readonly string[]): st
 
 interface StartOptions {
   readonly args: readonly string[];
-  /** For the files that are made for the app. */
+  /** The app's own: its stores, its logs, and the files that are made for it. */
   readonly directory: string;
-  readonly stateDir: string;
   readonly isAlone: boolean;
   /** Letters of the longest name. */
   readonly width: number;
@@ -151,18 +149,17 @@ interface RunningApp {
 }
 
 async function startApp(plan: AppPlan, options: StartOptions): Promise<RunningApp> {
-  const { args, directory, stateDir, isAlone, edge } = options;
-  await Deno.mkdir(directory);
-  await Deno.mkdir(stateDir, { recursive: true });
-  const configFile = join(directory, "runtime-config.toml");
-  // It may hold passwords.
+  const { args, directory, isAlone, edge } = options;
+  await Deno.mkdir(directory, { recursive: true });
+  // Relative paths in it are relative to it.
+  const configFile = join(directory, RUNTIME_CONFIG);
   await Deno.writeTextFile(configFile, plan.runtimeConfig, { mode: 0o600 });
   const [program, ...first] = selfCommand();
   const output = isAlone ? "inherit" : "piped";
   const child = new Deno.Command(program, {
-    args: [...first, "up", ...args, "--state-dir", stateDir, "--runtime-config-file", configFile],
+    args: [...first, "up", ...args, "--state-dir", directory, "--runtime-config-file", configFile],
     // As in a pod, nothing of the user's own directory is read; relative paths are the app's own.
-    cwd: stateDir,
+    cwd: directory,
     clearEnv: true,
     env: {
       ...withoutSpinVariables(edge.environment),
@@ -207,6 +204,24 @@ function withoutSpinVariables(
   );
 }
 
+const RUNTIME_CONFIG = "runtime-config.toml";
+/** As Docker calls it in its directory. */
+const LOGINS = "config.json";
+
+/** Removes the files that may hold passwords. */
+function removeSecrets(directories: readonly string[]): void {
+  for (const directory of directories) {
+    for (const name of [RUNTIME_CONFIG, LOGINS]) {
+      try {
+        Deno.removeSync(join(directory, name));
+      } catch (error) {
+        // An app without logins has none, and one that was not started has neither.
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+  }
+}
+
 /** Pull secrets take the place of the user's own Docker configuration, as on a node. */
 async function loginEnvironment(
   { logins }: AppPlan,
@@ -214,7 +229,7 @@ async function loginEnvironment(
 ): Promise<Record<string, string>> {
   if (logins.length === 0) return {};
   const auths = Object.assign({}, ...logins.map(readAuths));
-  await Deno.writeTextFile(join(directory, "config.json"), JSON.stringify({ auths }), {
+  await Deno.writeTextFile(join(directory, LOGINS), JSON.stringify({ auths }), {
     mode: 0o600,
   });
   // Spin's own logins would win over those of the manifest.

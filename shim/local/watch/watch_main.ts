@@ -1,0 +1,116 @@
+/**
+ * The mode `watch`: serves an app while it is developed.
+ *
+ * @module
+ */
+
+import { join, resolve } from "node:path";
+import { formatHelp } from "../../../lib/command_help.ts";
+import { parseCommandLine } from "../../../lib/command_line.ts";
+import { UsageError } from "../../../lib/errors.ts";
+import { ReloadingHost } from "../../host/reloading_host.ts";
+import { createTemporaryStores } from "../../imports/runtime_config_defaults.ts";
+import { findAppSource } from "../../loader/mod.ts";
+import { userCacheDir } from "../cache_dir.ts";
+import { type StopSignals, watchStopSignals } from "../stop_signals.ts";
+import { readInputs } from "../up_host.ts";
+import { IGNORED_OPTIONS } from "../up_options.ts";
+import { WATCH, type WatchValues, WITHOUT_EFFECT } from "./watch_options.ts";
+import { WatchSession } from "./watch_session.ts";
+
+/**
+ * Runs `watch` with the arguments that follow it, until the process is told to stop.
+ * @returns The exit code: 0, or 130 after Ctrl-C.
+ * @throws {UsageError | TerminalError} if it cannot begin; what is wrong with the app itself is told,
+ * and mended by the next change.
+ */
+export async function runWatch(args: readonly string[]): Promise<number> {
+  const parsed = parseCommandLine(WATCH, args, { environment: (name) => Deno.env.get(name) });
+  if (parsed.kind === "help") {
+    console.log(formatHelp(WATCH));
+    return 0;
+  }
+  const { values, given } = parsed;
+  for (const [name, reason] of Object.entries({ ...IGNORED_OPTIONS, ...WITHOUT_EFFECT })) {
+    if (given.has(name)) report(`Note: --${name} has no effect: it ${reason}.`);
+  }
+  using stop = watchStopSignals();
+  try {
+    await watchApp(values, stop);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  }
+  return stop.exitCode();
+}
+
+async function watchApp(values: WatchValues, stop: StopSignals): Promise<void> {
+  if (values["from-registry"] !== undefined || values.app.length > 0) {
+    throw new UsageError(
+      "An app of a registry does not change, so that there is nothing to watch",
+      "Serve it with `spinkube up`.",
+    );
+  }
+  const cwd = Deno.cwd();
+  const source = await findAppSource(values["from-file"] ?? values.from, cwd);
+  if (
+    source.kind === "manifest" && values.from === undefined &&
+    source.path !== join(cwd, "spin.toml")
+  ) {
+    report(
+      "No 'spin.toml' in current directory. Using 'spin.toml' from parent directory " +
+        `(${source.path})`,
+    );
+  }
+  const inputs = await readInputs(values, cwd);
+  await using workingDir = await openWorkingDir(values.temp);
+  stop.beforeForcedExit(workingDir.removeNow);
+  await using temporary = createTemporaryStores();
+  const cacheDir = values["cache-dir"] ??
+    userCacheDir({ os: Deno.build.os, environment: (name) => Deno.env.get(name) }) ??
+    join(workingDir.path, "cache");
+  const { listen, tls } = inputs;
+  const host = new ReloadingHost({
+    listen,
+    findFreePort: values["find-free-port"],
+    graceMs: values["grace-period"] ?? 30_000,
+    ...(tls ? { tls } : {}),
+  });
+  try {
+    await new WatchSession({
+      source,
+      values,
+      host,
+      cwd,
+      cacheDir: resolve(cwd, cacheDir),
+      workingDir: workingDir.path,
+      temporary,
+      isTerminal: Deno.stderr.isTerminal(),
+      signal: stop.signal,
+      report,
+    }).run();
+  } finally {
+    await host.stop();
+  }
+}
+
+/** A directory below `--temp`, or below the system's own, which is removed at the end. */
+async function openWorkingDir(
+  chosen: string | undefined,
+): Promise<AsyncDisposable & { readonly path: string; removeNow(): void }> {
+  if (chosen !== undefined) await Deno.mkdir(chosen, { recursive: true });
+  const path = await Deno.makeTempDir({
+    prefix: "spinwatch-",
+    ...(chosen === undefined ? {} : { dir: resolve(chosen) }),
+  });
+  return {
+    path,
+    removeNow: () => Deno.removeSync(path, { recursive: true }),
+    async [Symbol.asyncDispose]() {
+      await Deno.remove(path, { recursive: true });
+    },
+  };
+}
+
+function report(line: string): void {
+  console.error(line);
+}
