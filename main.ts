@@ -24,6 +24,8 @@ Commands:
   up        Serve an app on this machine
   build     Run the build commands of an app
   watch     Serve an app, and reload it when its files change
+  inspect   Show what an app needs, and whether it can run here
+  doctor    Find out what keeps an app from working here
   registry  Push an app to a registry, or pull one
   deploy    Build, push and deploy an app, and wait for it
   kube      Make and manage apps on Kubernetes
@@ -41,6 +43,8 @@ const COMMANDS: readonly string[] = [
   "up",
   "build",
   "watch",
+  "inspect",
+  "doctor",
   "registry",
   "deploy",
   "kube",
@@ -49,11 +53,6 @@ const COMMANDS: readonly string[] = [
   "installer",
   "version",
   "help",
-];
-
-/** Words of the program's later versions, so that they are not taken for typing mistakes. */
-const LATER: readonly string[] = [
-  "doctor",
 ];
 
 /** @returns The exit code. */
@@ -75,6 +74,14 @@ async function runMode(args: readonly string[]): Promise<number> {
     case "dev": {
       const { runWatch } = await import("./shim/local/watch/watch_main.ts");
       return await runWatch(rest);
+    }
+    case "doctor": {
+      const { runDoctor } = await import("./shim/local/doctor/doctor_main.ts");
+      return await runDoctor(rest);
+    }
+    case "inspect": {
+      const { runInspect } = await import("./shim/local/inspect/inspect_main.ts");
+      return await runInspect(rest);
     }
     case "registry":
     case "oci": {
@@ -149,6 +156,12 @@ async function helpFor([command, word]: readonly string[]): Promise<string> {
   if (command === "watch") {
     return formatFullHelp((await import("./shim/local/watch/watch_options.ts")).WATCH);
   }
+  if (command === "doctor") {
+    return formatFullHelp((await import("./shim/local/doctor/doctor_options.ts")).DOCTOR);
+  }
+  if (command === "inspect") {
+    return formatFullHelp((await import("./shim/local/inspect/inspect_options.ts")).INSPECT);
+  }
   if (command === "registry" || command === "oci") {
     const { helpForRegistry } = await import("./shim/local/registry/registry_main.ts");
     return helpForRegistry(word);
@@ -165,9 +178,6 @@ async function helpFor([command, word]: readonly string[]): Promise<string> {
 }
 
 async function unknownWord(word: string): Promise<UsageError> {
-  if (LATER.includes(word)) {
-    return new UsageError(`"${word}" is not in this version`, 'See "spinkube --help".');
-  }
   const { nearest } = await import("./lib/nearest.ts");
   const isOption = word.startsWith("-");
   const best = nearest(word.replace(/^-+/, ""), isOption ? ["help", "version"] : COMMANDS);

@@ -135,7 +135,7 @@ interface Running {
 
 /** Only whoever leads needs the nodes of the cluster, and only if there are Shims. */
 function startShims(
-  { client, cluster: { runtimeClasses }, log, shims: settings }: ControllersInit,
+  { client, cluster: watched, log, shims: settings }: ControllersInit,
   { events, run, signal }: {
     events: EventRecorder;
     run: (name: string, reconcile: Reconciler, count: number) => Running;
@@ -143,6 +143,7 @@ function startShims(
   },
 ): Running[] {
   if (!settings) return [];
+  const { runtimeClasses } = watched;
   const cluster = createShimCluster({
     namespace: settings.namespace ?? "",
     onTrouble: troubleLog(log),
@@ -153,11 +154,26 @@ function startShims(
     runtimeClasses,
     events,
     settings,
+    countUsers: (name) => countAppsBy(watched, name),
     now: Date.now,
   });
   const { queue, ended } = run(NAMES.shim, (name) => shims.reconcile(name), 1);
   watchForShims({ ...cluster, runtimeClasses }, (name) => queue.add(name));
   return [{ queue, ended: Promise.all([ended, runShimCluster(cluster, { client, signal })]) }];
+}
+
+/** Apps whose executor names a RuntimeClass. */
+function countAppsBy(
+  { apps, executors, clusterExecutors }: Cluster,
+  runtimeClass: string,
+): number {
+  let count = 0;
+  for (const { metadata, spec } of apps.all()) {
+    const executor = executors.get(`${metadata.namespace}/${spec.executor}`) ??
+      clusterExecutors.get(spec.executor ?? "");
+    if (executor?.spec.deploymentConfig?.runtimeClassName === runtimeClass) count++;
+  }
+  return count;
 }
 
 /** What fails is told in the log too. */

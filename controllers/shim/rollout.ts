@@ -5,11 +5,14 @@
  */
 
 import type { NodeFailure, RolloutStrategy } from "../../crds/shim.ts";
-import { nodeOf } from "./job_state.ts";
+import { nodeOf, outcomeOf } from "./job_state.ts";
 import { isControlPlane } from "./node_selection.ts";
 import { isMarked, judgeNode, type NodeContext, type ShimNode } from "./node_state.ts";
 import type { Job, Node } from "./node_types.ts";
 import { type RolloutLimits, rolloutLimits } from "./rollout_limits.ts";
+
+/** Milliseconds within which every Job has had a pod made. */
+const PODLESS_MS = 60_000;
 
 /** What there is. */
 export interface RolloutInput extends NodeContext {
@@ -36,6 +39,8 @@ export interface RolloutPlan {
   readonly failures: readonly NodeFailure[];
   /** Nodes that something is to be done on, and that cannot be reached. */
   readonly unreachable: readonly string[];
+  /** Nodes whose Jobs have had no pod for long: something refuses it. */
+  readonly podless: readonly string[];
   /** Milliseconds until there is something to do even if nothing happens. */
   readonly againAfterMs: number | undefined;
 }
@@ -93,6 +98,8 @@ export function planRollout(input: RolloutInput): RolloutPlan {
     stop,
     failures: supported.flatMap((one) => failureOf(one, input)),
     unreachable: ofKind(supported, "unreachable").map(({ node }) => node.metadata.name),
+    podless: supported.filter((one) => (podlessMs(one, input.now) ?? 0) >= PODLESS_MS)
+      .map(({ node }) => node.metadata.name),
     againAfterMs: nextLook(supported, input.now),
   };
 }
@@ -166,8 +173,21 @@ function failureOf({ node, state, record, hasFailed }: ShimNode, { now }: NodeCo
   return [{ node: name, reason: "JobFailed", message: record.error ?? "", time }];
 }
 
+/** Milliseconds that a Job at work has been without a pod. */
+function podlessMs({ state, jobs }: ShimNode, now: number): number | undefined {
+  if (state.kind !== "working") return undefined;
+  const job = jobs.find((one) => outcomeOf(one) === undefined);
+  if (!job || (job.status?.active ?? 0) > 0) return undefined;
+  const since = Date.parse(job.metadata.creationTimestamp ?? "");
+  return Number.isNaN(since) ? undefined : now - since;
+}
+
 function nextLook(nodes: readonly ShimNode[], now: number): number | undefined {
-  const times = nodes.flatMap(({ state }) => state.kind === "waiting" ? [state.untilMs] : []);
+  const times = nodes.flatMap((one) => {
+    if (one.state.kind === "waiting") return [one.state.untilMs];
+    const podless = podlessMs(one, now);
+    return podless !== undefined && podless < PODLESS_MS ? [now + PODLESS_MS - podless] : [];
+  });
   return times.length === 0 ? undefined : Math.max(0, Math.min(...times) - now);
 }
 

@@ -335,6 +335,27 @@ Deno.test("planRollout() removes Jobs of nodes that are gone", () => {
   assert.deepEqual(plan([N], { jobs }).orphans, [jobs[0]]);
 });
 
+Deno.test("planRollout() names nodes whose Jobs have had no pod for a minute", () => {
+  const job = makeJob({ shim: SHIM, node: N });
+  const since = (seconds: number, active: number): Job => ({
+    ...job,
+    metadata: {
+      ...job.metadata,
+      creationTimestamp: new Date(NOW - seconds * 1_000).toISOString(),
+    },
+    status: { ...job.status, active },
+  });
+  const cases: [Job, podless: string[], again: number | undefined][] = [
+    [since(10, 0), [], 50_000],
+    [since(60, 0), ["n1"], undefined],
+    [since(600, 1), [], undefined],
+  ];
+  for (const [one, podless, again] of cases) {
+    const found = plan([N], { jobs: [one] });
+    assert.deepEqual([found.podless, found.againAfterMs], [podless, again]);
+  }
+});
+
 Deno.test("planRollout() counts nodes", () => {
   const nodes = [
     provisioned(makeNode({ name: "a" }), SHIM),

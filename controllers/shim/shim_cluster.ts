@@ -85,13 +85,16 @@ export function trimJob({ metadata, status }: Job): Job {
   const { labels, annotations } = metadata;
   return {
     metadata: { ...trimMeta(metadata), ...defined({ labels, annotations }) },
-    status: { conditions: status?.conditions ?? [] },
+    status: { conditions: status?.conditions ?? [], active: status?.active ?? 0 },
   };
 }
 
 function trimMeta(metadata: ObjectMeta): ObjectMeta {
-  const { name, namespace, uid, resourceVersion, deletionTimestamp } = metadata;
-  return { name, ...defined({ namespace, uid, resourceVersion, deletionTimestamp }) };
+  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
+  return {
+    name,
+    ...defined({ namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp }),
+  };
 }
 
 /** The members that have a value. */

@@ -41,6 +41,8 @@ export interface ShimParts {
   readonly runtimeClasses: Informer<RuntimeClass>;
   readonly events: EventRecorder;
   readonly settings: ShimSettings;
+  /** How many apps are run by a RuntimeClass. */
+  readonly countUsers: (runtimeClass: string) => number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -152,6 +154,7 @@ export class ShimReconciler {
       await this.#setFinalizer(shim, false);
       return undefined;
     }
+    await this.#warnUsers(shim);
     const content = shim.spec ? contentOf(shim) : NO_CONTENT;
     const plan = this.#plan(shim, { content, isDeleted: true });
     const isStuck = plan.counts.leaving > 0;
@@ -170,6 +173,21 @@ export class ShimReconciler {
     });
     if (errors.length > 0) throw errors[0];
     return result;
+  }
+
+  /** Pods that run go on; those that start later fail. It is told once, and holds nothing up. */
+  async #warnUsers(shim: Shim): Promise<void> {
+    const progress = shim.status?.conditions?.find(({ type }) => type === "Progressing");
+    if (progress?.reason === "Uninstalling") return;
+    const name = shim.spec?.runtimeClass.name ?? "";
+    const users = this.#parts.countUsers(name);
+    if (users === 0) return;
+    await this.#parts.events.record(SHIMS, shim, {
+      type: "Warning",
+      reason: "InUse",
+      message: `${users} SpinApps are run by the RuntimeClass "${name}"; their pods cannot start ` +
+        "anew on nodes without the shim",
+    });
   }
 
   #plan(

@@ -132,9 +132,19 @@ function progressing(observed: ObservedShim): NewCondition {
     : { type, status: "True", reason: "RollingOut", message: detail };
 }
 
-function away({ unreachable }: RolloutPlan): string {
-  if (unreachable.length === 0) return "";
-  return `; waiting for nodes that are not ready: ${namesOf(unreachable)}`;
+/** What holds it up. */
+function away({ unreachable, podless }: RolloutPlan): string {
+  return [
+    ...(unreachable.length > 0
+      ? [`waiting for nodes that are not ready: ${namesOf(unreachable)}`]
+      : []),
+    ...(podless.length > 0
+      ? [
+        `Jobs have no pods on ${namesOf(podless)}: their namespace has to admit privileged pods ` +
+        "(kubectl describe tells why a Job has none)",
+      ]
+      : []),
+  ].map((text) => `; ${text}`).join("");
 }
 
 function degraded({ plan, problems, rolledBack }: ObservedShim): NewCondition {

@@ -34,6 +34,7 @@ function observed(
       stop: undefined,
       failures: [],
       unreachable: [],
+      podless: [],
       againAfterMs: undefined,
       counts: { ...COUNTS, ...counts },
       ...plan,

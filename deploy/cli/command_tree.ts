@@ -37,16 +37,27 @@ export async function commandTree(): Promise<TreeNode[]> {
 }
 
 async function allCommands(): Promise<Command<Options>[]> {
-  const [{ UP }, { BUILD }, { WATCH }, registry, { kubeCommands }, { DEPLOY }] = await Promise.all([
+  const [
+    { UP },
+    { BUILD },
+    { WATCH },
+    { INSPECT },
+    { DOCTOR },
+    registry,
+    { kubeCommands },
+    { DEPLOY },
+  ] = await Promise.all([
     import("../../shim/local/up_options.ts"),
     import("../../shim/local/build.ts"),
     import("../../shim/local/watch/watch_options.ts"),
+    import("../../shim/local/inspect/inspect_options.ts"),
+    import("../../shim/local/doctor/doctor_options.ts"),
     import("../../shim/local/registry/registry_options.ts"),
     import("./kube_main.ts"),
     import("./deploy_options.ts"),
   ]);
   const { PUSH, PULL, LOGIN } = registry;
-  return [UP, BUILD, WATCH, PUSH, PULL, LOGIN, DEPLOY, ...await kubeCommands()];
+  return [UP, BUILD, WATCH, INSPECT, DOCTOR, PUSH, PULL, LOGIN, DEPLOY, ...await kubeCommands()];
 }
 
 /** Helps of words that are no commands by themselves, or none that are defined. */

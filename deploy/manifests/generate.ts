@@ -23,6 +23,9 @@ const HEADER = `# Written by "deno task manifests" from deploy/chart.
 /** What Helm says of objects that it has installed, which these are not. */
 const HELM_LABELS = ["app.kubernetes.io/managed-by", "helm.sh/chart"] as const;
 
+/** What Helm is told to do when it uninstalls; an annotation that stands alone. */
+const HELM_POLICY = "helm.sh/resource-policy";
+
 const NAMESPACE = {
   apiVersion: "v1",
   kind: "Namespace",
@@ -83,6 +86,9 @@ export async function renderInstall(helm: string): Promise<string> {
   const documents = parseAllDocuments(rendered.replace(/^# Source: .*\n/gm, ""));
   const objects = (documents as Document.Parsed[]).flatMap((document) => {
     for (const label of HELM_LABELS) document.deleteIn(["metadata", "labels", label]);
+    if (document.hasIn(["metadata", "annotations", HELM_POLICY])) {
+      document.deleteIn(["metadata", "annotations"]);
+    }
     document.directives.docStart = null;
     return isMap(document.contents) ? [document.toString(STYLE)] : [];
   });

@@ -29,3 +29,17 @@ function endOfString(source: string, from: number): number {
   }
   throw new BindingShapeError("A string in the bindings does not end");
 }
+
+/**
+ * The index of the last character of the string or comment that begins at `at`, or `at` itself if none
+ * does.
+ */
+export function skipText(source: string, at: number): number {
+  const character = source[at];
+  if (character === "'" || character === '"' || character === "`") return endOfString(source, at);
+  if (character !== "/") return at;
+  const isLine = source[at + 1] === "/";
+  if (!isLine && source[at + 1] !== "*") return at;
+  const end = source.indexOf(isLine ? "\n" : "*/", at + 2);
+  return end < 0 ? source.length : isLine ? end : end + 1;
+}

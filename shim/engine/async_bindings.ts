@@ -8,6 +8,7 @@
 
 import { type AdaptedBindings, BindingShapeError, findImports } from "./bindings.ts";
 import { closingParenthesis } from "./_generated_text.ts";
+import { shareClasses } from "./shared_classes.ts";
 import { shareTypeTrees } from "./type_trees.ts";
 
 /** One place in the generated text: what is there, and what is there instead. */
@@ -33,6 +34,7 @@ const EDITS: readonly Edit[] = [
   // Reads an environment variable at each of some hundred places; the calls are gone by now.
   { find: /^ *const _debugLog = [^]*?\n *\};\n/m, put: "" },
   { find: HEADER, put: `$&${FROM_HOST}` },
+  { find: /(?<!function )\bpromiseWithResolvers\(\)/g, put: "Promise.withResolvers()" },
   // A guest that waits for a host that waits for a slow client is not deadlocked.
   { find: "function _checkForDeadlock() {", put: "function _checkForDeadlock() {\n    return;" },
   // Whoever waits for an event is told of it, instead of asking every ten milliseconds.
@@ -154,7 +156,12 @@ export function adaptAsyncBindings(generated: string): AdaptedBindings {
   const isComposed = generated.includes("_asyncStartCall(");
   // Components inside call each other, and rely on a callee that begins at once.
   if (isComposed) source = source.replace("suspendable: $suspendable", "newStack: $suspendable");
-  return { source: shareTypeTrees(addMembers(source, isComposed)), imports: findImports(generated) };
+  source = shareClasses(shareTypeTrees(addMembers(source, isComposed)), hostNames());
+  return { source, imports: findImports(generated) };
+}
+
+function hostNames(): string[] {
+  return [...FROM_HOST.matchAll(/: (\$\w+)/g)].map(([, name]) => name!);
 }
 
 function apply(edit: Edit, source: string): string {

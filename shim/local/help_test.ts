@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { formatFullHelp, formatHelp } from "../../lib/command_help.ts";
 import { BUILD } from "./build.ts";
+import { DOCTOR } from "./doctor/doctor_options.ts";
+import { INSPECT } from "./inspect/inspect_options.ts";
 import { IGNORED_OPTIONS, UP } from "./up_options.ts";
 import { WATCH } from "./watch/watch_options.ts";
 
-for (const command of [UP, BUILD, WATCH]) {
+for (const command of [UP, BUILD, WATCH, INSPECT, DOCTOR]) {
   Deno.test(`formatHelp() of "${command.name}" fits a screen of 80 by 24`, () => {
     const lines = formatHelp(command).split("\n");
     assert.ok(lines.length <= 24, `${lines.length} lines`);

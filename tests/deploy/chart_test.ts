@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { readShimSettings } from "../../controllers/shim/shim_settings.ts";
 import { parseManagerOptions } from "../../controllers/manager/manager_options.ts";
 import { renderInstall } from "../../deploy/manifests/generate.ts";
 import { type AnyObject, chartObjects, findHelm, findObject } from "../support/helm.ts";
@@ -91,7 +92,7 @@ helmTest("the chart keeps the definitions, unless it is told not to bring them",
   const kinds = (objects: readonly AnyObject[]) =>
     objects.filter(({ kind }) => kind === "CustomResourceDefinition");
   const kept = kinds(await chartObjects({ helm }));
-  assert.equal(kept.length, 3);
+  assert.equal(kept.length, 4);
   for (const { metadata } of kept) {
     assert.equal(metadata.annotations?.["helm.sh/resource-policy"], "keep");
   }
@@ -226,4 +227,58 @@ helmTest("the chart refuses values that are wrong", async (helm) => {
   const both = ["runtimeClassName=a", "spinImage=b"]
     .map((value) => `executor.deploymentConfig.${value}`);
   await assert.rejects(chartObjects({ helm, values: both }), /executor\/deploymentConfig/);
+});
+
+/** The values of runtime-class-manager's chart. */
+const RUNTIME_CLASS_MANAGERS = [
+  `rcm=${
+    JSON.stringify({
+      shimDownloaderImage: { repository: "registry.example.com/downloader", tag: "v1" },
+      nodeInstallerImage: { repository: "registry.example.com/installer", tag: "v2" },
+      nodeInstallerJob: { ttl: 60 },
+      leaderElectEnabled: true,
+      shimDownloaderConfig: {
+        configMapName: "shim-downloader-config",
+        content: { numRetry: 5, sleepDuration: 3 },
+      },
+    })
+  }`,
+  'rcm.imagePullSecrets=[{"name":"a"},{"name":"b"}]',
+];
+
+helmTest("the chart takes the values of runtime-class-manager's", async (helm) => {
+  const objects = await chartObjects({ helm, jsonValues: RUNTIME_CLASS_MANAGERS });
+  const environment = new Map<string, string>(
+    container(objects).env.map(({ name, value }: Record<string, string>) => [name, value]),
+  );
+  assert.deepEqual(readShimSettings((name) => environment.get(name), { ownNamespace: "" }), {
+    namespace: "spin-operator",
+    downloaderImage: "registry.example.com/downloader:v1",
+    installerImage: "registry.example.com/installer:v2",
+    jobTtlSeconds: 60,
+    downloaderConfigMap: "shim-downloader-config",
+    imagePullSecrets: ["a", "b"],
+    imagePullPolicy: "IfNotPresent",
+  });
+  const config = findObject(objects, "ConfigMap", "shim-downloader-config");
+  assert.deepEqual(config.data, { NUM_RETRY: "5", SLEEP_DURATION: "3" });
+  assert.equal(objects.some(({ kind }) => kind === "Namespace"), false);
+});
+
+helmTest("the chart leaves nodes alone when it is told so", async (helm) => {
+  const objects = await chartObjects({ helm, values: ["rcm.enabled=false"] });
+  assert.doesNotMatch(
+    JSON.stringify(objects.filter(({ kind }) => kind !== "CustomResourceDefinition")),
+    /"nodes"|"jobs"|shim-controller|SHIM_/,
+  );
+  assert.equal(parseManagerOptions(container(objects).args).hasShims, false);
+  assert.equal(parseManagerOptions(container(await chartObjects({ helm })).args).hasShims, true);
+});
+
+helmTest("the chart never adds the right to create Shims to roles that many have", async (helm) => {
+  const objects = await chartObjects({ helm, values: ["rbac.userRoles=true"] });
+  for (const role of ["editor", "viewer"]) {
+    const { metadata } = findObject(objects, "ClusterRole", `-shim-${role}-role`);
+    assert.doesNotMatch(JSON.stringify(metadata.labels), /aggregate/);
+  }
 });

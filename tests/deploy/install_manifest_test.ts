@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { parseDefaultExecutor } from "../../controllers/manager/default_executor.ts";
 import { createManagerMetrics } from "../../controllers/manager/manager_metrics.ts";
+import { readShimSettings } from "../../controllers/shim/shim_settings.ts";
 import { parseManagerOptions } from "../../controllers/manager/manager_options.ts";
 import { defineAll } from "../../crds/schema/generate.ts";
 import { findObject, readObjects } from "../support/helm.ts";
@@ -35,9 +36,10 @@ Deno.test("install.yaml has each object once, namespaces and definitions first",
     `${kind} ${metadata.namespace}/${metadata.name}`
   );
   assert.equal(new Set(keys).size, keys.length);
-  assert.deepEqual(OBJECTS.slice(0, 4).map(({ kind }) => kind), [
+  assert.deepEqual(OBJECTS.slice(0, 6).map(({ kind }) => kind), [
     "Namespace",
-    ...Array(3).fill("CustomResourceDefinition"),
+    ...Array(4).fill("CustomResourceDefinition"),
+    "Namespace",
   ]);
   for (const { kind, metadata } of OBJECTS) {
     assert.doesNotMatch(JSON.stringify(metadata), /helm/i, kind);
@@ -106,6 +108,22 @@ Deno.test("install.yaml gives the operator the rights that it needs, and no more
     "admissionregistration.k8s.io/validatingwebhookconfigurations:spin-operator-validating-webhook-configuration":
       "get list patch update watch",
   });
+  assert.deepEqual(rights("spin-operator-shim-controller-role"), {
+    "/nodes": "get list patch watch",
+    "/events": "create patch",
+    "node.k8s.io/runtimeclasses": "create delete get list patch watch",
+    "runtime.spinkube.dev/shims": "get list patch update watch",
+    "runtime.spinkube.dev/shims/finalizers": "update",
+    "runtime.spinkube.dev/shims/status": "get patch update",
+  });
+  assert.equal(
+    findObject(OBJECTS, "Role", "shim-jobs-role").metadata.namespace,
+    "spin-operator-nodes",
+  );
+  assert.deepEqual(rights("spin-operator-shim-jobs-role"), {
+    "batch/jobs": "create delete get list watch",
+    "/pods": "get list",
+  });
   assert.deepEqual(rights("spin-operator-leader-election-role"), {
     "coordination.k8s.io/leases": "create get list patch update watch",
     "/events": "create patch",
@@ -122,7 +140,7 @@ Deno.test("install.yaml gives the operator the rights that it needs, and no more
 });
 
 Deno.test("install.yaml follows the pod security standard that its namespace enforces", () => {
-  const { labels } = findObject(OBJECTS, "Namespace").metadata;
+  const { labels } = findObject(OBJECTS, "Namespace", "spin-operator").metadata;
   assert.equal(labels!["pod-security.kubernetes.io/enforce"], "restricted");
   assert.equal(POD.securityContext.runAsNonRoot, true);
   assert.equal(POD.securityContext.seccompProfile.type, "RuntimeDefault");
@@ -130,6 +148,26 @@ Deno.test("install.yaml follows the pod security standard that its namespace enf
   assert.equal(CONTAINER.securityContext.readOnlyRootFilesystem, true);
   assert.deepEqual(CONTAINER.securityContext.capabilities.drop, ["ALL"]);
   for (const volume of POD.volumes) assert.equal("hostPath" in volume, false);
+});
+
+Deno.test("install.yaml has a namespace for Jobs that nothing else is in", () => {
+  const { name, labels } = findObject(OBJECTS, "Namespace", "-nodes").metadata;
+  assert.equal(labels!["pod-security.kubernetes.io/enforce"], "privileged");
+  const environment = new Map<string, string>(
+    CONTAINER.env.map(({ name, value }: { name: string; value: string }) => [name, value]),
+  );
+  const settings = readShimSettings((name) => environment.get(name), { ownNamespace: undefined });
+  assert.deepEqual(settings, {
+    namespace: name,
+    downloaderImage: CONTAINER.image,
+    installerImage: CONTAINER.image,
+    jobTtlSeconds: 3_600,
+    downloaderConfigMap: "",
+    imagePullSecrets: [],
+    imagePullPolicy: "IfNotPresent",
+  });
+  const there = OBJECTS.filter(({ metadata }) => metadata.namespace === name);
+  assert.deepEqual(there.map(({ kind }) => kind).sort(), ["Role", "RoleBinding"]);
 });
 
 Deno.test("install.yaml calls the webhooks as SpinKube does", () => {

@@ -7,14 +7,24 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { outcomeOf } from "../../controllers/shim/job_state.ts";
+import { JOBS, NODES } from "../../controllers/shim/node_types.ts";
+import { SHIMS } from "../../crds/shim.ts";
 import { SPIN_APPS } from "../../crds/spin_app.ts";
 import { CLUSTER_SPIN_APP_EXECUTORS, SPIN_APP_EXECUTORS } from "../../crds/spin_app_executor.ts";
 import { ApiError } from "../../lib/kube/api_error.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { LEASES } from "../../lib/kube/lease.ts";
 import type { KubeObject, ResourceType } from "../../lib/kube/types.ts";
-import { DEPLOYMENTS, PODS, SECRETS, SERVICES } from "../../lib/kube/workload_types.ts";
+import {
+  DEPLOYMENTS,
+  PODS,
+  RUNTIME_CLASSES,
+  SECRETS,
+  SERVICES,
+} from "../../lib/kube/workload_types.ts";
 import { SMALL_DENO_FLAGS } from "../../lib/self_command.ts";
+import { createNode, endJob, shim } from "../operator/_shim_nodes.ts";
 import { connect, startApiServer } from "../support/api_server.ts";
 import { PROGRAM_PATH } from "../support/fixtures.ts";
 import {
@@ -91,7 +101,14 @@ async function startOperator(
       ...["--metrics-bind-address=0", `--health-probe-bind-address=127.0.0.1:${healthPort}`],
       `--webhook-port=${freePort()}`,
     ],
-    env: { POD_NAMESPACE: NAMESPACE },
+    env: {
+      POD_NAMESPACE: NAMESPACE,
+      ...Object.fromEntries(
+        container.env.flatMap(({ name, value }: { name: string; value?: string }) =>
+          value === undefined ? [] : [[name, value]]
+        ),
+      ),
+    },
     stdin: "null",
     stdout: "null",
     stderr: "piped",
@@ -225,6 +242,10 @@ async function install(objects: readonly AnyObject[], t: Deno.TestContext): Prom
       );
     });
 
+    await t.step("it puts a shim on a node, and takes it off", async () => {
+      await shimComesAndGoes(client, objects);
+    });
+
     await t.step("it keeps a certificate, and tells the API server whom to trust", async () => {
       await waitUntil(() => operator.isReady(), { what: "readiness", timeoutMs: 30_000 });
       const secret = { name: "webhook-server-cert", namespace: NAMESPACE };
@@ -281,3 +302,48 @@ installationTest("the chart gives an operator of one namespace all the rights th
     ];
   },
 });
+
+/** The test is kubelet and Job controller; installations of one namespace leave nodes alone. */
+async function shimComesAndGoes(
+  client: KubeClient,
+  objects: readonly AnyObject[],
+): Promise<void> {
+  const role = objects.find(({ metadata }) => metadata.name.endsWith("-shim-jobs-role"));
+  if (!role) return;
+  const namespace = role.metadata.namespace!;
+  await createNode(client, { name: "worker", labels: { pool: "spin" } });
+  await client.create(SHIMS, shim("spin-v2", { nodeSelector: { pool: "spin" } }));
+  const jobEnds = async (operation: string, fate: "succeed" | "fail") => {
+    const name = { name: `worker-spin-v2-${operation}`, namespace };
+    await appears(client, JOBS, name);
+    const job = await client.get(JOBS, name);
+    // The namespace admits what the Job's pods need; elsewhere they are refused.
+    const pod = { metadata: { name: "pod", namespace }, spec: job.spec!.template.spec };
+    await client.apply(PODS, pod, { dryRun: true });
+    await endJob(client, job, fate);
+  };
+  await jobEnds("install", "fail");
+  await waitUntil(async () => {
+    const { metadata } = await client.get(NODES, { name: "worker" });
+    return metadata.labels!["spin-v2"] === "failed";
+  }, { what: "the failure", timeoutMs: 30_000 });
+  await client.mergePatch(NODES, { name: "worker" }, {
+    patch: { metadata: { labels: { "spin-v2": null } } },
+  });
+  await waitUntil(async () => {
+    const job = await client.find(JOBS, { name: "worker-spin-v2-install", namespace });
+    return job && outcomeOf(job) === undefined;
+  }, { what: "another Job", timeoutMs: 30_000 });
+  await jobEnds("install", "succeed");
+  await waitUntil(
+    async () => (await client.get(SHIMS, { name: "spin-v2" })).status?.nodesReady === 1,
+    { what: "the Shim's status", timeoutMs: 30_000 },
+  );
+  await appears(client, RUNTIME_CLASSES, { name: "class-spin-v2" });
+  await client.delete(SHIMS, { name: "spin-v2" });
+  await jobEnds("uninstall", "succeed");
+  await waitUntil(
+    async () => await client.find(SHIMS, { name: "spin-v2" }) === undefined,
+    { what: "the end of the Shim", timeoutMs: 30_000 },
+  );
+}

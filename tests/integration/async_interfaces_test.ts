@@ -229,7 +229,8 @@ serverTest("a guest calls the asynchronous functions of spin:postgres@4.2", {
       numbers: (count) => `SELECT i FROM generate_series(1, ${count}::int8) AS i`,
       late: "SELECT 1 / (3000 - i) FROM generate_series(1, 4000) AS i",
       lateError: /^2999 Err\(Error::QueryFailed\(.*division by zero/,
-      large: "SELECT repeat('x', 1000000) FROM generate_series(1, 140)",
+      large: "SELECT repeat('x', 1000000) FROM generate_series(1, 20)",
+      tooMany: "SELECT repeat('x', 1000000) FROM generate_series(1, 140)",
       tooLarge: "SELECT repeat('x', 140000000)",
     });
     await t.step("through the builder", async () => {
@@ -257,7 +258,8 @@ serverTest("a guest calls the asynchronous functions of spin:postgres@4.2", {
         ]);
         await new Promise((resolve) => setTimeout(resolve, 500));
         dying.signal("SIGINT");
-        assert.match((await reading)[0]!, /^\d+ Err\(Error::QueryFailed\(/);
+        // Or before, on a slow machine.
+        assert.match((await reading)[0]!, /(?:^\d+ Err\(|^error: |^open: ).*Failed\(/);
       } finally {
         await dying[Symbol.asyncDispose]();
       }
@@ -279,7 +281,9 @@ serverTest("a guest calls spin:mysql@3", {
       numbers: (count) => `SELECT seq FROM seq_1_to_${count}`,
       late: undefined,
       lateError: /^/,
-      large: "SELECT CAST(repeat('x', 1000000) AS CHAR) FROM seq_1_to_140",
+      large: "SELECT repeat('x', 1000000) FROM seq_1_to_20",
+      // The same way through the host as in PostgreSQL, and slower in the client.
+      tooMany: undefined,
       tooLarge: undefined,
     });
     await t.step("a value that has no type here ends the rows", async () => {
@@ -310,8 +314,10 @@ interface SqlCase {
   /** A query that fails after some rows. */
   readonly late: string | undefined;
   readonly lateError: RegExp;
-  /** More than one result may hold, in rows that are not. */
+  /** More than the host keeps of a stream. */
   readonly large: string;
+  /** More than one result may hold, in rows that are not. */
+  readonly tooMany: string | undefined;
   /** A row that is larger than one may be. */
   readonly tooLarge: string | undefined;
 }
@@ -354,20 +360,19 @@ async function checkSql(t: Deno.TestContext, sql: SqlCase): Promise<void> {
     assert.deepEqual(answers, ["2000 Ok(())", "3 Ok(())", sql.inserted]);
   });
   await t.step("rows that are not read do not hold up the next statement", async () => {
-    // More than the host keeps, so that the server waits while others use the database.
-    const answers = await Promise.all(
-      Array.from(
-        { length: 5 },
-        () => run(target, [["take", "3", sql.large], ["count", numbers(9)]]),
-      ),
-    );
-    for (const answer of answers) assert.equal(answer[1], "9 Ok(())");
+    // More than the host keeps, so that the server has to wait for the guest.
+    const [some, count] = await run(target, [["take", "3", sql.large], ["count", numbers(9)]]);
+    assert.match(some!, /^\[\[DbValue::/);
+    assert.equal(count, "9 Ok(())");
   });
-  await t.step("more rows than one result may hold, in little memory", async () => {
-    const before = app.rssBytes();
-    await checkAll(target, [[["count", sql.large], "140 Ok(())"]]);
-    assert.ok(app.rssBytes() - before < 150 << 20, `${(app.rssBytes() - before) >> 20} MiB more`);
-  });
+  if (sql.tooMany !== undefined) {
+    const tooMany = sql.tooMany;
+    await t.step("more rows than one result may hold, in little memory", async () => {
+      const before = app.rssBytes();
+      await checkAll(target, [[["count", tooMany], "140 Ok(())"]]);
+      assert.ok(app.rssBytes() - before < 150 << 20, `${(app.rssBytes() - before) >> 20} MiB more`);
+    });
+  }
   if (sql.late !== undefined) {
     const late = sql.late;
     await t.step(

@@ -113,6 +113,7 @@ export class FakeKubelets {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   readonly #ending = new Set<string>();
+  readonly #writes = new Set<Promise<void>>();
 
   constructor(
     client: KubeClient,
@@ -125,33 +126,33 @@ export class FakeKubelets {
       if (!before && after) this.made.push(nodeNameOf(after));
       const running = [...this.#jobs.all()].filter((job) => outcomeOf(job) === undefined);
       this.peak = Math.max(this.peak, running.length);
-      if (after) void this.#settle(after);
+      if (after) this.#settle(after);
     });
     this.#running = this.#jobs.run(client, this.#stop.signal);
   }
 
   /** Asks for the fate of all Jobs that go on. */
   look(): void {
-    for (const job of this.#jobs.all()) void this.#settle(job);
+    for (const job of this.#jobs.all()) this.#settle(job);
   }
 
-  async #settle(job: Job): Promise<void> {
+  #settle(job: Job): void {
     const uid = job.metadata.uid!;
     if (outcomeOf(job) !== undefined || this.#ending.has(uid)) return;
     const fate = this.fate(job);
     if (fate === "hang") return;
     this.#ending.add(uid);
-    try {
-      await endJob(this.#client, job, fate);
-    } catch (error) {
+    const write = endJob(this.#client, job, fate).catch((error) => {
       // It was deleted meanwhile.
       if (!isNotFound(error) && !isConflict(error)) throw error;
-    }
+    }).finally(() => this.#writes.delete(write));
+    this.#writes.add(write);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#running;
+    await Promise.all(this.#writes);
   }
 }
 

@@ -88,13 +88,13 @@ export async function startApiServer(): Promise<ApiServer | undefined> {
     await ready();
     const kubeconfig = join(directory, "kubeconfig");
     Deno.writeTextFileSync(kubeconfig, formatKubeconfig(port, Deno.readFileSync(certFile)));
-    async function restart(): Promise<void> {
+    const restart = async () => {
       const child = processes.pop()!;
       child.kill("SIGKILL");
       await child.status;
       startServer();
       await ready();
-    }
+    };
     return { kubeconfig, restart, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();

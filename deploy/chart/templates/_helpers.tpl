@@ -43,6 +43,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{/* "true" if nodes get shims: an operator of one namespace has no rights for that. */}}
+{{- define "spinkube.shims" -}}
+{{- if and .Values.rcm.enabled (not .Values.watchNamespace) -}}true{{- end -}}
+{{- end -}}
+
 {{- define "spinkube.jobNamespace" -}}
 {{- default .Release.Namespace .Values.rcm.namespace -}}
 {{- end -}}

@@ -67,7 +67,10 @@ export class WatchSession {
       signal,
       report,
     });
-    if (await this.#readPlan()) {
+    const isRead = await this.#readPlan();
+    // What changes while the app is built for the first time has to be seen, too.
+    this.#watch(changes);
+    if (isRead) {
       for (const id of this.#isBuilding ? this.#plan!.unwatched : []) {
         report(
           `Note: Component ${id} has a build command and no 'watch': changes of its sources are not seen.`,
