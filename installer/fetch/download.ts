@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { errorText } from "../../lib/errors.ts";
+import { fetchErrorText } from "../../lib/fetch_error.ts";
 import { NodeError } from "../node/node_error.ts";
 
 /** What to download, and how hard to try. */
@@ -89,7 +89,9 @@ async function tryOnce(url: URL, options: DownloadOptions): Promise<string> {
   try {
     response = await options.fetch(shown, { headers: headersFor(url, options), signal });
   } catch (error) {
-    throw new RetryableError(`"${shown}" cannot be reached: ${errorText(error)}`, { cause: error });
+    throw new RetryableError(`"${shown}" cannot be reached: ${fetchErrorText(error)}`, {
+      cause: error,
+    });
   }
   if (!response.ok || response.body === null) {
     await response.body?.cancel();
@@ -118,7 +120,9 @@ async function save(
   try {
     for (;;) {
       const { value, done } = await reader.read().catch((error) => {
-        throw new RetryableError(`"${shown}" breaks off: ${errorText(error)}`, { cause: error });
+        throw new RetryableError(`"${shown}" breaks off: ${fetchErrorText(error)}`, {
+          cause: error,
+        });
       });
       if (done) break;
       left -= value.length;

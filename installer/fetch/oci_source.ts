@@ -5,6 +5,7 @@
  */
 
 import { errorText } from "../../lib/errors.ts";
+import { fetchErrorText } from "../../lib/fetch_error.ts";
 import { NodeError } from "../node/node_error.ts";
 
 /** Where an archive is, after the registry was asked. */
@@ -188,7 +189,7 @@ class Registry {
     } catch (error) {
       throw new NodeError(
         "InstallFailed",
-        `The registry "${this.#reference.host}" cannot be reached: ${errorText(error)}`,
+        `The registry "${this.#reference.host}" cannot be reached: ${fetchErrorText(error)}`,
         { cause: error },
       );
     }

@@ -6,6 +6,7 @@
 
 import { followSignal, retry } from "./retry.ts";
 import { UnverifiedFetch } from "./unverified_fetch.ts";
+import { fetchErrorText } from "../fetch_error.ts";
 import { ApiError, ConnectionError, readApiError } from "./api_error.ts";
 import { type Identity, IdentitySource, readPem } from "./credentials.ts";
 import type { ClusterConfig } from "./kubeconfig.ts";
@@ -208,7 +209,7 @@ async function connected<T>({ method, path }: KubeRequest, talk: () => Promise<T
     return await talk();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new ConnectionError(`${method} ${path}: ${error.message}`, { cause: error });
+    throw new ConnectionError(`${method} ${path}: ${fetchErrorText(error)}`, { cause: error });
   }
 }
 

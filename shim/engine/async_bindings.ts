@@ -175,9 +175,10 @@ function apply(edit: Edit, source: string): string {
   return changed;
 }
 
-/** Some calls between components inside go on as another task than the one they began as. */
-const COMPOSED_RESTORE = " CURRENT_TASK_META.current = current;";
-
+/**
+ * @param isComposed Some calls between components inside go on as another task than the one they began as,
+ * so that the current one is not put back.
+ */
 function addMembers(source: string, isComposed: boolean): string {
   const end = source.lastIndexOf("\n    return {");
   if (end < 0) throw new BindingShapeError("No exports in the bindings");
@@ -186,15 +187,19 @@ function addMembers(source: string, isComposed: boolean): string {
   const mayBlock = source.includes("const CURRENT_TASK_MAY_BLOCK")
     ? "CURRENT_TASK_MAY_BLOCK"
     : "{ value: 0 }";
+  const indices = componentIndices(source);
   const members = `
     const $mayBlock = ${mayBlock};
     const $tasks = {
-      save: () => ({ ...CURRENT_TASK_META, $mayBlock: $mayBlock.value }),
-      restore: ({ $mayBlock: value, ...meta }) => {
-        ${isComposed ? "const { current } = CURRENT_TASK_META;" : ""}
-        for (const key of Object.keys(CURRENT_TASK_META)) CURRENT_TASK_META[key] = null;
-        Object.assign(CURRENT_TASK_META, meta);${isComposed ? COMPOSED_RESTORE : ""}
-        $mayBlock.value = value;
+      save: () => ({ current: CURRENT_TASK_META.current, mayBlock: $mayBlock.value, ${
+    indices.map((index) => `"of${index}": CURRENT_TASK_META["${index}"]`).join(", ")
+  } }),
+      restore: (saved) => {
+        ${isComposed ? "" : "CURRENT_TASK_META.current = saved.current ?? null;"}
+        ${
+    indices.map((index) => `CURRENT_TASK_META["${index}"] = saved["of${index}"] ?? null;`).join(" ")
+  }
+        $mayBlock.value = saved.mayBlock;
       },
     };
     function $clear() {
@@ -207,6 +212,12 @@ function addMembers(source: string, isComposed: boolean): string {
     }
     return { $tasks, $clear,`;
   return source.slice(0, end) + members + source.slice(end + "\n    return {".length);
+}
+
+/** The numbers of the components inside, and -1 for the host. */
+function componentIndices(source: string): string[] {
+  const found = source.matchAll(/\bcomponentIdx: (-?\d+)/g);
+  return [...new Set(["-1", ...[...found].map(([, index]) => index!)])];
 }
 
 /** Replaces every call of `name` by nothing, arguments and all. */

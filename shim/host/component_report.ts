@@ -113,16 +113,19 @@ async function findMissing(
   );
   try {
     const offered = Object.keys(await context.componentImports(component.id, wanted));
-    const packages = new Set(offered.map((name) => name.split("/", 1)[0]));
-    return wanted.filter((name) => {
-      if (offered.includes(interfaceKey(name))) return false;
+    const packages = new Set(offered.map(packageOf));
+    return wanted.map((name) => [name, interfaceKey(name)] as const).filter(([, key]) =>
       // An interface of nothing but types need not be offered.
-      const [interface_ = ""] = name.split("@", 1);
-      return !(interface_.endsWith("/types") && packages.has(interface_.split("/", 1)[0]));
-    });
+      !offered.includes(key) && !(/types(?:@|$)/.test(key) && packages.has(packageOf(key)))
+    ).map(([name]) => name);
   } finally {
     await context.close();
   }
+}
+
+/** `wasi:http/types@0.2` → `wasi:http@0.2`. */
+function packageOf(key: string): string {
+  return key.replace(/\/[^@]*/, "");
 }
 
 /** What a component asks for makes no difference to what is offered. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { fetchErrorText } from "./_fetch_error.ts";
+import { fetchErrorText } from "../../lib/fetch_error.ts";
 import { readBody } from "./_read_body.ts";
 
 /** Options of {@link createServiceClient}. */

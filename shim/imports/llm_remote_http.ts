@@ -6,7 +6,7 @@
  */
 
 import { errorText } from "../../lib/errors.ts";
-import { fetchErrorText } from "./_fetch_error.ts";
+import { fetchErrorText } from "../../lib/fetch_error.ts";
 import { JsonAnswer } from "./_json_answer.ts";
 import type { RemoteLlmConfig } from "./_llm_config.ts";
 import { readBody } from "./_read_body.ts";

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { errorText } from "../../lib/errors.ts";
+import { fetchErrorText } from "../../lib/fetch_error.ts";
 import { decodeMessage } from "../proto/decode.ts";
 import { encodeMessage } from "../proto/encode.ts";
 import type { MessageInit, MessageOf, MessageType } from "../proto/schema.ts";
@@ -132,7 +132,7 @@ export class ContainerdClient implements Disposable {
   #explain(error: unknown, { path }: GrpcMethod): Error {
     if (error instanceof ContainerdError) return error;
     return new Error(
-      `Cannot call containerd's ${path.slice(1)} at "${this.#address}": ${reasonOf(error)}`,
+      `Cannot call containerd's ${path.slice(1)} at "${this.#address}": ${fetchErrorText(error)}`,
       { cause: error },
     );
   }
@@ -154,14 +154,6 @@ function createUnixClient(path: string): Deno.HttpClient {
   } finally {
     for (const [name, value] of saved) if (value !== undefined) Deno.env.set(name, value);
   }
-}
-
-/** `fetch` only says that it failed; why is in its causes, the last of which is the plainest. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof TypeError ? error.cause : undefined;
-  if (cause instanceof Error) return reasonOf(cause);
-  // The address of the socket is said already, and the URL is not a real one.
-  return errorText(error).replace(/^error sending request for url \([^)]*\): /, "");
 }
 
 /** Gives a call up when nothing has come for a while. */

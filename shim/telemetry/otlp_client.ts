@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fetchErrorText } from "../../lib/fetch_error.ts";
 import { encodeMessage } from "../proto/encode.ts";
 import type { MessageInit, MessageType } from "../proto/schema.ts";
 import type { Receiver } from "./settings.ts";
@@ -68,17 +69,11 @@ async function post<M extends MessageType>(
       signal: AbortSignal.timeout(receiver.timeoutMs),
     });
   } catch (error) {
-    throw new NotTaken(reasonOf(error), { cause: error, isTemporary: true });
+    throw new NotTaken(fetchErrorText(error), { cause: error, isTemporary: true });
   }
   await response.body?.cancel();
   if (response.ok) return;
   throw new NotTaken(`it answered with status ${response.status}`, {
     isTemporary: TEMPORARY_STATUSES.includes(response.status),
   });
-}
-
-/** The innermost reason: what the platform says first is that a request failed. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? reasonOf(error.cause) : error.message;
 }

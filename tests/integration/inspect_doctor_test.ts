@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { runProgram, SAMPLE } from "./_program.ts";
+
+Deno.test("inspect shows an app as text and as JSON", async () => {
+  const text = await runProgram(["inspect", SAMPLE]);
+  assert.equal(text.code, 0, text.stderr);
+  assert.match(text.stdout, /^Triggers:\n {2}http {2}\/\.\.\. {2}hello$/m);
+  assert.match(text.stdout, /^This program offers all that the app needs\.$/m);
+  const { stdout } = await runProgram(["inspect", "--from", SAMPLE, "-o", "json"]);
+  const app = JSON.parse(stdout);
+  assert.equal(app.runnable, true);
+  assert.equal(app.components[0].wasm.kind, "component");
+  assert.deepEqual(app.components[0].wasm.missing, []);
+});
+
+Deno.test("inspect refuses what it cannot read", async (t) => {
+  const cases: readonly (readonly [what: string, args: string[], code: number, text: RegExp])[] = [
+    ["a directory that is not there", ["./nowhere"], 1, /'\.\/nowhere' not found/],
+    ["two apps", ["a", "b"], 2, /One app is inspected at a time, but there are 2: a, b/],
+    ["another form", ["-o", "xml"], 2, /give "text" or "json"/],
+  ];
+  for (const [what, args, code, text] of cases) {
+    await t.step(what, async () => {
+      const outcome = await runProgram(["inspect", ...args]);
+      assert.match(outcome.stderr, text);
+      assert.equal(outcome.code, code);
+    });
+  }
+});
+
+Deno.test("doctor finds problems, mends them, and is content", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(
+      join(directory, "spin.toml"),
+      `spin_version = "1"
+name = "old"
+version = "1"
+trigger = { type = "http" }
+[[component]]
+id = "a"
+source = "a.wasm"
+[component.trigger]
+route = "/"
+[component.build]
+command = "cp ${SAMPLE}/hello.wasm a.wasm"
+`,
+    );
+    const options = { cwd: directory };
+    const found = await runProgram(["doctor"], options);
+    assert.match(found.stdout, /^spin\.toml: the key spin_version is an old one\n {2}Fix: Rename/);
+    assert.equal(found.code, 1);
+    const mended = await runProgram(["doctor", "--fix"], options);
+    assert.equal(mended.code, 0, mended.stderr);
+    assert.match(mended.stdout, /Upgrade it to version 2[^]*Build component "a"/);
+    assert.match(mended.stdout, /No problems found any more\.\n$/);
+    assert.match(
+      await Deno.readTextFile(join(directory, "spin.toml.v1_backup")),
+      /^spin_manifest_version = "1"\n/,
+    );
+    const clean = await runProgram(["doctor"], options);
+    assert.deepEqual([clean.code, clean.stdout], [0, "No problems found.\n"]);
+    await Deno.mkdir(join(directory, "below"));
+    const below = await runProgram(["doctor"], { cwd: join(directory, "below") });
+    assert.match(
+      below.stderr,
+      /No spin\.toml in current directory - did you mean '--from \.\.\/spin\.toml'\?/,
+    );
+    assert.equal(below.code, 1);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
