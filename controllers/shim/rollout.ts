@@ -53,13 +53,23 @@ export interface RolloutCounts {
   readonly ready: number;
   /** Of those, that have what they should have. */
   readonly updated: number;
+  /** On which the last try failed, or for which nothing is there. */
   readonly failed: number;
+  /** That are to have the Shim, and on which the last try failed. */
+  readonly failedInstalls: number;
+  /** That are to have the Shim, and for which nothing is there. */
+  readonly impossible: number;
   /** That are selected, and cannot have it. */
   readonly unsupported: number;
   /** That have it, and should not. */
   readonly leaving: number;
   /** On which a Job is at work, or about to be. */
   readonly working: number;
+}
+
+/** Whether all nodes have what they should have, as far as there is something for them. */
+export function isComplete({ nodes, updated, impossible }: RolloutCounts): boolean {
+  return updated > 0 && updated + impossible === nodes;
 }
 
 /** Plans the next steps. Pure; a step that is taken twice is no harm. */
@@ -82,6 +92,8 @@ export function planRollout(input: RolloutInput): RolloutPlan {
     ready: count(wanted, ({ label }) => label === "provisioned"),
     updated: count(wanted, ({ state }) => state.kind === "done"),
     failed: count(supported, ({ hasFailed, state }) => hasFailed || state.kind === "impossible"),
+    failedInstalls: count(wanted, ({ hasFailed }) => hasFailed),
+    impossible: ofKind(wanted, "impossible").length,
     unsupported: count(all, (one) => isUnsupported(one) && one.wants === "install"),
     leaving: leaving.length,
     working: count(supported, isInWork),
@@ -127,8 +139,7 @@ function chooseStarts(
     const hasMore = fresh.length + retries.length + leave.length > 0;
     return { starts: claimed, stop: hasMore ? "paused" : undefined };
   }
-  const failed = count(wanted, ({ hasFailed }) => hasFailed);
-  const isStopped = failed > limits.maxFailed;
+  const isStopped = counts.failedInstalls > limits.maxFailed;
   const begun = isStopped ? [] : fresh;
   const free = freePlaces(limits, { counts, hasInstalls: begun.length > 0 });
   return {

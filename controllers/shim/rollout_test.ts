@@ -372,6 +372,8 @@ Deno.test("planRollout() counts nodes", () => {
     ready: 2,
     updated: 1,
     failed: 2,
+    failedInstalls: 1,
+    impossible: 1,
     unsupported: 1,
     leaving: 1,
     working: 0,

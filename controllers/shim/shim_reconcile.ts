@@ -25,7 +25,7 @@ import { shimOf } from "./job_state.ts";
 import { isMarked } from "./node_state.ts";
 import type { Job, Node } from "./node_types.ts";
 import { NodeWorker } from "./node_worker.ts";
-import { planRollout, type RolloutPlan } from "./rollout.ts";
+import { isComplete, planRollout, type RolloutPlan } from "./rollout.ts";
 import { rolloutLimits } from "./rollout_limits.ts";
 import { ensureRuntimeClass } from "./runtime_class.ts";
 import type { ShimCluster } from "./shim_cluster.ts";
@@ -119,7 +119,7 @@ export class ShimReconciler {
       plan: next,
       problems: [...(foreign ? [foreign] : []), ...describeErrors(errors)],
       rolledBack: isGivenUp ? this.#giveUp(shim, plan) : rolledBack,
-      lastGood: rolledBack === undefined && isComplete(next)
+      lastGood: rolledBack === undefined && isComplete(next.counts)
         ? { hash: contentHash(content), spec: content }
         : shim.status?.lastGood,
     });
@@ -273,18 +273,15 @@ function isIdle({ ended, starts, released, orphans }: RolloutPlan): boolean {
   return [ended, starts, released, orphans].every((steps) => steps.length === 0);
 }
 
-/** Whether all nodes have what they should have. */
-function isComplete({ counts }: RolloutPlan): boolean {
-  return counts.nodes > 0 && counts.updated === counts.nodes;
-}
-
 /** Whether more nodes have failed than may, and there is something to go back to. */
 function isToRollBack(shim: Shim, { counts }: RolloutPlan): boolean {
   const strategy = shim.spec!.rolloutStrategy;
   const { lastGood } = shim.status ?? {};
   if (strategy.onFailure !== "rollback" || !lastGood) return false;
   if (lastGood.hash === contentHash(contentOf(shim))) return false;
-  return counts.failed > rolloutLimits(strategy, { nodes: counts.nodes }).maxFailed;
+  // Nodes for which there is nothing have lost nothing.
+  const { maxFailed } = rolloutLimits(strategy, { nodes: counts.nodes + counts.leaving });
+  return counts.failedInstalls > maxFailed;
 }
 
 /** What could not be written is told, since nothing else may tell why nothing happens. */

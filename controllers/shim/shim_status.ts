@@ -7,7 +7,7 @@
 import type { LastGood, NodeFailure, Shim, ShimStatus } from "../../crds/shim.ts";
 import type { Condition } from "../../lib/kube/types.ts";
 import { isPinned } from "./artifact.ts";
-import type { RolloutPlan } from "./rollout.ts";
+import { isComplete, type RolloutPlan } from "./rollout.ts";
 import type { ShimProblem } from "./shim_problems.ts";
 
 /** What is known of a Shim. */
@@ -126,7 +126,7 @@ function progressing(observed: ObservedShim): NewCondition {
     const message = `No further node is begun before those that failed succeed; ${detail}`;
     return { type, status: "False", reason: "RolloutStopped", message };
   }
-  const isDone = updated === nodes && leaving === 0;
+  const isDone = (nodes === 0 || isComplete(plan.counts)) && leaving === 0;
   return isDone
     ? { type, status: "True", reason: "NewShimAvailable", message: detail }
     : { type, status: "True", reason: "RollingOut", message: detail };

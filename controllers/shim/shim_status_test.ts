@@ -15,6 +15,8 @@ const COUNTS: RolloutCounts = {
   ready: 4,
   updated: 4,
   failed: 0,
+  failedInstalls: 0,
+  impossible: 0,
   unsupported: 0,
   leaving: 0,
   working: 0,

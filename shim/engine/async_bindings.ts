@@ -34,6 +34,17 @@ const EDITS: readonly Edit[] = [
   // Reads an environment variable at each of some hundred places; the calls are gone by now.
   { find: /^ *const _debugLog = [^]*?\n *\};\n/m, put: "" },
   { find: HEADER, put: `$&${FROM_HOST}` },
+  // What tells things apart in messages for debugging, of which there are none.
+  { find: /\btarget: `[^`]*`,?/g, put: "" },
+  { find: /\b\w+\.setTarget\(`[^`]*`\);/g, put: "", where: ".setTarget(`" },
+  // A promise for each event that nobody ever waits for.
+  {
+    find:
+      /const \{ promise, resolve, reject \} = promiseWithResolvers\(\)\s+(?:this\.#\w+ = \w+;\s+){3}/,
+    put: "",
+  },
+  // Numbers are enough to count calls, and cost nothing.
+  { find: /static _ID = 0n;/g, put: "static _ID = 0;" },
   { find: /(?<!function )\bpromiseWithResolvers\(\)/g, put: "Promise.withResolvers()" },
   // A guest that waits for a host that waits for a slow client is not deadlocked.
   { find: "function _checkForDeadlock() {", put: "function _checkForDeadlock() {\n    return;" },

@@ -77,7 +77,10 @@ export function shareClasses(source: string, hostNames: readonly string[]): stri
 
 /** Matches a use of a name as a variable. */
 function use(name: string): RegExp {
-  return new RegExp(`(?<![\\w$.'"#])${name.replaceAll("$", "\\$")}(?![\\w$'":])`, "g");
+  return new RegExp(
+    `(?<![\\w$'"#]|(?<!\\.\\.)\\.)${name.replaceAll("$", "\\$")}(?![\\w$'":])`,
+    "g",
+  );
 }
 
 /** Gives the classes what they use. Objects that are made in the same way are of one type to V8. */
@@ -106,7 +109,10 @@ function move(
   for (const name of used) text = text.replace(use(name), `this.$instance.${name}`);
   text = withInstance(text, { classes, instance: "this.$instance" });
   if (item.base !== undefined) {
-    return text.replace("constructor(", "constructor($instance, ").replace("super(", "super($instance, ");
+    return text.replace("constructor(", "constructor($instance, ").replace(
+      "super(",
+      "super($instance, ",
+    );
   }
   if (!text.includes("constructor(")) {
     return text.replace("{", "{ constructor($instance) { this.$instance = $instance; }");

@@ -85,6 +85,8 @@ export class SharedInstance {
   readonly #memories: WebAssembly.Memory[] = [];
   /** Closes what the guest has not read to its end. */
   readonly #sources = new Set<() => unknown>();
+  /** Ends who waits for the guest. Cheaper than a listener of `ended` for each. */
+  readonly #unsettled = new Set<(reason: Error) => void>();
   #exports!: ComponentExports & AddedMembers;
   #task: GuestTask | undefined;
 
@@ -157,6 +159,8 @@ export class SharedInstance {
   end(reason: Error = new GuestAbandoned()): void {
     if (this.ended.aborted) return;
     this.#end.abort(reason);
+    for (const reject of this.#unsettled) reject(reason);
+    this.#unsettled.clear();
     this.#preemption.end(reason);
     this.#timers.close();
     for (const close of [...this.#sources]) close();
@@ -173,9 +177,14 @@ export class SharedInstance {
     const { ended } = this;
     if (ended.aborted) return Promise.reject(ended.reason);
     return new Promise((resolve, reject) => {
-      const onEnd = (): void => reject(ended.reason);
-      ended.addEventListener("abort", onEnd, { once: true });
-      action().then(resolve, reject).finally(() => ended.removeEventListener("abort", onEnd));
+      this.#unsettled.add(reject);
+      action().then((value) => {
+        this.#unsettled.delete(reject);
+        resolve(value);
+      }, (error) => {
+        this.#unsettled.delete(reject);
+        reject(error);
+      });
     });
   }
 

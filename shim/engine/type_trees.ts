@@ -15,7 +15,7 @@ const BODY = "(function* _initGenerator () {";
 /** The beginning of a tree, or of a branch of one. */
 const TREE = /_(?:lift|lower)Flat[A-Z]\w*\(\{/g;
 /** The names that the generator gives to the variables of a single call, and to nothing else. */
-const NUMBERED = /(?<![\w$.'])[a-z]\w*?\d+(?:_\d+)?\b(?!\s*:)/gi;
+const NUMBERED = /(?<![\w$']|(?<!\.\.)\.)[a-z]\w*?\d+(?:_\d+)?\b(?!\s*:)/gi;
 /** A tree is made when somebody passes a value of its type, and kept. */
 const ONCE = `
   function $once(make) {
@@ -38,7 +38,8 @@ export function shareTypeTrees(source: string): string {
   if (trees.declarations === "") return source;
   // The statement before the generator's is the place of the function.
   const statement = source.lastIndexOf("\n", start);
-  return source.slice(0, statement) + ONCE + source.slice(statement, bodyStart) + trees.declarations +
+  return source.slice(0, statement) + ONCE + source.slice(statement, bodyStart) +
+    trees.declarations +
     shared;
 }
 
@@ -79,7 +80,10 @@ class Trees {
       const end = closingParenthesis(text, open);
       const branches = this.takeFrom(text.slice(open, end), (name) => `${name}()`);
       const tree = `${match[0].slice(0, -1)}${branches})`;
-      parts.push(text.slice(from, match.index), this.#isShareable(tree) ? use(this.#name(tree)) : tree);
+      parts.push(
+        text.slice(from, match.index),
+        this.#isShareable(tree) ? use(this.#name(tree)) : tree,
+      );
       from = end + 1;
     }
     parts.push(text.slice(from));

@@ -286,6 +286,7 @@ function createPolicies(
     total: outboundNetworking.maxTotalConnections,
   });
   const componentIds = app.components.map(({ id }) => id);
+  const { services } = options;
   return (component) => ({
     ...createOutboundPolicy({
       entries: allowedHosts(component),
@@ -297,6 +298,9 @@ function createPolicies(
       report: edge.report,
     }),
     tlsFor: (hostname) => tls.find(component.id, hostname),
+    ...(services
+      ? { serviceFor: (host: string) => Object.hasOwn(services, host) ? services[host] : undefined }
+      : {}),
   });
 }
 

@@ -30,6 +30,10 @@ export interface HostOptions {
   readonly announce: "plain" | "json" | "none";
   /** Merged from the file, the flags and the defaults; paths are absolute. */
   readonly runtimeConfig: RuntimeConfig;
+  /** Host names of apps that are served beside this one → where they listen. */
+  readonly services?: Readonly<
+    Record<string, { readonly hostname: string; readonly port: number }>
+  >;
   /** `--variable`, in order; the last of a name wins. Highest precedence of all providers. */
   readonly variables: readonly (readonly [string, string])[];
   /** Values of a `.env` file; the process environment wins over them. */

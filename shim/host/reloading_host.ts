@@ -21,7 +21,7 @@ import type { RunningTrigger } from "./trigger.ts";
 /** An app that serves, or that serves its last requests. */
 interface Generation {
   readonly isolate: Isolate;
-  readonly triggers: RunningTrigger[];
+  readonly triggers: readonly RunningTrigger[];
   /** Requests that have been begun and are not at their end. */
   readonly requests: Set<Promise<unknown>>;
   readonly onEnd: () => Promise<void>;
@@ -88,16 +88,12 @@ export class ReloadingHost {
       maxInstanceBytes: guestBytes(),
     };
     const isolate = await createIsolate(isolateInit, { environment, report: writeReport });
+    const triggers = await this.#startTriggers({ isolate, isolateInit });
     const old = this.#current;
-    const triggers: RunningTrigger[] = [];
     this.#current = { isolate, triggers, requests: new Set(), onEnd };
     this.#problem = undefined;
     if (old) this.#end(old);
     else announce(app, { baseUrl: this.#baseUrl, format: options.announce });
-    if (app.triggers.some(({ trigger_type: type }) => type !== "http")) {
-      triggers.push(...await startOthers({ isolate, isolateInit }));
-      for (const { ended } of triggers) ended.catch((error) => this.explain(errorText(error)));
-    }
   }
 
   /** Tells browsers what is wrong, until an app is loaded. */
@@ -111,6 +107,27 @@ export class ReloadingHost {
     if (this.#current) this.#end(this.#current);
     await Promise.all(this.#ending);
     await this.#temporary[Symbol.asyncDispose]();
+  }
+
+  /** For a moment those of the app before run as well: between them no message is lost. */
+  async #startTriggers(
+    { isolate, isolateInit }: { isolate: Isolate; isolateInit: IsolateInit },
+  ): Promise<RunningTrigger[]> {
+    const hasOthers = isolateInit.app.triggers.some(({ trigger_type: type }) => type !== "http");
+    if (!hasOthers) return [];
+    try {
+      const triggers = await startOthers({ isolate, isolateInit });
+      for (const { ended } of triggers) {
+        ended.catch((error) => {
+          writeReport([`Error: ${errorText(error)}`]);
+          this.explain(errorText(error));
+        });
+      }
+      return triggers;
+    } catch (error) {
+      await isolate.close();
+      throw error;
+    }
   }
 
   #answer(request: Request, info: Parameters<Handler>[1]): Response | Promise<Response> {

@@ -120,18 +120,20 @@ export class HttpClient {
       if (!IDEMPOTENT_METHODS.has(options.method)) request.reusedSocket = false;
     });
     const onAbort = () => request.destroy(codeError("connection-terminated"));
+    let isAnswered = false;
     function finish(): void {
       deadline.stop();
       options.signal?.removeEventListener("abort", onAbort);
       body.close();
       options.onClose();
-      // Without effect if there was a response.
-      result.reject(codeError("HTTP-protocol-error"));
+      // An error finds out where it was made, which takes its time: none is made in vain.
+      if (!isAnswered) result.reject(codeError("HTTP-protocol-error"));
     }
     options.signal?.addEventListener("abort", onAbort, { once: true });
     request.on("error", result.reject);
     request.on("response", (response: IncomingMessage) => {
       deadline.stop();
+      isAnswered = true;
       // A request whose response is given up does not always close itself.
       response.on("close", finish);
       result.resolve(toClientResponse(response, options));

@@ -62,6 +62,11 @@ export interface OutboundPolicy {
    * Equal settings are the same object.
    */
   tlsFor?(hostname: string): ClientTls | undefined;
+  /**
+   * Where plain HTTP to port 80 of `hostname` goes on this machine, if it is the Service of an app that
+   * is served beside this one.
+   */
+  serviceFor?(hostname: string): { readonly hostname: string; readonly port: number } | undefined;
 }
 
 /** What an operator decided about the TLS of HTTPS requests. */

@@ -125,7 +125,17 @@ async function route(
   }
   const { scheme } = request;
   if (scheme !== "http" && scheme !== "https") throw code("HTTP-protocol-error");
-  return await connect(outbound, { client, request, path, scheme, target, isOwnListener: false });
+  const isServicePort = scheme === "http" && (target.port ?? 80) === 80;
+  const service = isServicePort ? outbound.serviceFor?.(target.hostname) : undefined;
+  return await connect(outbound, {
+    client,
+    request,
+    path,
+    scheme,
+    target: service ? { ...service, authority: target.authority } : target,
+    // Neither is an address that the guest has chosen.
+    isOwnListener: service !== undefined,
+  });
 }
 
 function code(tag: HttpErrorCode["tag"]): HttpErrorCode {

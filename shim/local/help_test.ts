@@ -25,6 +25,7 @@ Deno.test("UP shows every option that is neither ignored nor for tasks", () => {
     "from-file",
     "from-registry",
     "default-app",
+    "service",
     "instances",
     ...Object.keys(IGNORED_OPTIONS),
   ];

@@ -217,6 +217,7 @@ export function hostOptionsFor(
     ...(inputs.telemetry === undefined ? {} : { telemetry: inputs.telemetry }),
     ...(inputs.metrics === undefined ? {} : { metrics: inputs.metrics }),
     offersOtel: values["experimental-wasi-otel"],
+    ...(values.service.length === 0 ? {} : { services: Object.fromEntries(values.service) }),
     announce: values.format ?? "plain",
     runtimeConfig,
     variables: inputs.variables,

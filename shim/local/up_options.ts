@@ -7,7 +7,7 @@
 import { defineCommand, type OptionValues } from "../../lib/command_line.ts";
 import { parseDuration } from "../../lib/duration.ts";
 import type { HostOptions } from "../host/host_options.ts";
-import { parseListenAddress } from "./listen_address.ts";
+import { type ListenAddress, parseListenAddress } from "./listen_address.ts";
 
 /** Smallest buffer that Spin accepts. */
 const MIN_HTTP1_BUFFER = 8192;
@@ -64,6 +64,13 @@ const APP = {
     help: "Of a YAML file: serve this local app in place of the SpinApp's image",
     parse: parseAppFlag,
     group: "App",
+  },
+  service: {
+    kind: "list",
+    value: "HOST=ADDR",
+    help: "Send requests to http://HOST to this address: an app that is served beside this one",
+    parse: parseServiceFlag,
+    hidden: true,
   },
   profile: { kind: "value", value: "NAME", help: "Build profile of the manifest", group: "App" },
   build: {
@@ -361,6 +368,12 @@ function parseAppFlag(text: string): [name: string, source: string] {
     throw new SyntaxError("give NAME=APP, such as shop=./shop");
   }
   return [text.slice(0, separator), text.slice(separator + 1)];
+}
+
+function parseServiceFlag(text: string): [host: string, address: ListenAddress] {
+  const separator = text.indexOf("=");
+  if (separator < 1) throw new SyntaxError("give HOST=ADDR, such as shop=127.0.0.1:3001");
+  return [text.slice(0, separator), parseListenAddress(text.slice(separator + 1))];
 }
 
 function parseInstances(text: string): HostOptions["instances"] {

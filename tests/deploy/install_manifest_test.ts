@@ -109,12 +109,12 @@ Deno.test("install.yaml gives the operator the rights that it needs, and no more
       "get list patch update watch",
   });
   assert.deepEqual(rights("spin-operator-shim-controller-role"), {
-    "/nodes": "get list patch watch",
+    "/nodes": "list patch watch",
     "/events": "create patch",
-    "node.k8s.io/runtimeclasses": "create delete get list patch watch",
-    "runtime.spinkube.dev/shims": "get list patch update watch",
+    "node.k8s.io/runtimeclasses": "create delete get patch",
+    "runtime.spinkube.dev/shims": "list patch watch",
     "runtime.spinkube.dev/shims/finalizers": "update",
-    "runtime.spinkube.dev/shims/status": "get patch update",
+    "runtime.spinkube.dev/shims/status": "patch",
   });
   assert.equal(
     findObject(OBJECTS, "Role", "shim-jobs-role").metadata.namespace,
@@ -122,7 +122,7 @@ Deno.test("install.yaml gives the operator the rights that it needs, and no more
   );
   assert.deepEqual(rights("spin-operator-shim-jobs-role"), {
     "batch/jobs": "create delete get list watch",
-    "/pods": "get list",
+    "/pods": "list",
   });
   assert.deepEqual(rights("spin-operator-leader-election-role"), {
     "coordination.k8s.io/leases": "create get list patch update watch",

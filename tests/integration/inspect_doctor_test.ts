@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { runProgram, SAMPLE } from "./_program.ts";
+import { hasRegistryServer, RegistryServer } from "../support/registry_server.ts";
+import { waitUntil } from "../support/wait.ts";
+import { runProgram, SAMPLE, startProgram } from "./_program.ts";
 
 Deno.test("inspect shows an app as text and as JSON", async () => {
   const text = await runProgram(["inspect", SAMPLE]);
@@ -27,6 +29,49 @@ Deno.test("inspect refuses what it cannot read", async (t) => {
       assert.equal(outcome.code, code);
     });
   }
+});
+
+Deno.test({
+  name: "inspect shows an image, and up -f of a manifest serves it",
+  ignore: !hasRegistryServer(),
+  async fn() {
+    await using registry = await RegistryServer.start();
+    const directory = await Deno.makeTempDir();
+    try {
+      const image = `${registry.host}/hello:v1`;
+      const options = { cwd: directory };
+      const shared = ["-k", "--cache-dir", "cache"];
+      const pushed = await runProgram(
+        ["registry", "push", image, "-f", SAMPLE, ...shared],
+        options,
+      );
+      assert.equal(pushed.code, 0, pushed.stderr);
+      const shown = await runProgram(["inspect", image, "-o", "json", ...shared], options);
+      const app = JSON.parse(shown.stdout);
+      assert.equal(app.runnable, true);
+      assert.equal(app.source, image);
+      assert.ok(pushed.stdout.includes(app.digest) || pushed.stderr.includes(app.digest));
+      await Deno.writeTextFile(
+        join(directory, "app.yaml"),
+        "apiVersion: core.spinkube.dev/v1alpha1\nkind: SpinApp\nmetadata: {name: hello}\n" +
+          `spec: {image: "${image}", executor: containerd-shim-spin, replicas: 1}\n`,
+      );
+      let stdout = "";
+      await using program = startProgram(
+        ["up", "-f", "app.yaml", "--listen", "127.0.0.1:0", ...shared],
+        { ...options, onStdout: (text) => stdout += text },
+      );
+      const url = await waitUntil(() => /Serving (http:\S+)/.exec(stdout)?.[1], {
+        what: "the app",
+        timeoutMs: 60_000,
+      });
+      assert.equal((await fetch(url)).status, 200);
+      program.kill("SIGTERM");
+      assert.equal((await program.outcome()).code, 0);
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
+  },
 });
 
 Deno.test("doctor finds problems, mends them, and is content", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { manifest, writeManifest } from "../support/fixtures.ts";
 import { waitUntil } from "../support/wait.ts";
 import { runProgram, SAMPLE, startProgram } from "./_program.ts";
 
@@ -96,6 +97,53 @@ Deno.test("up -f of a manifest serves its apps side by side", async () => {
     assert.match(outcome.stderr, /^Note: ignored: Service "other"$/m);
     assert.match(outcome.stdout, /^greeter \| Serving http:\/\/127\.0\.0\.1:\d+$/m);
     await assert.rejects(Deno.stat(join(state, "runtime-config.toml")), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("up -f of a manifest lets apps reach each other by the names of their Services", async () => {
+  const caller = MANIFEST.split("---")[1]!.replaceAll("fixed", "caller");
+  const text = [MANIFEST.split("---")[1], caller].join("---");
+  await inDirectory({ "app.yaml": text, "spin.toml": FIXED }, async (directory) => {
+    await Deno.mkdir(join(directory, "caller"));
+    writeManifest(
+      join(directory, "caller"),
+      manifest([{
+        id: "torture",
+        route: "/...",
+        allowedOutboundHosts: ["http://fixed", "http://*.default.svc.cluster.local"],
+      }]),
+    );
+    let stdout = "";
+    await using program = startProgram(
+      [
+        ...["up", "-f", "app.yaml", "--app", "caller=caller", "--app", "fixed=."],
+        ...["--listen", "127.0.0.1:0", "--cache-dir", "cache"],
+      ],
+      { cwd: directory, onStdout: (text) => stdout += text },
+    );
+    await waitUntil(
+      () =>
+        /^caller \| Serving[^]*^fixed {2}\| Serving|^fixed {2}\| Serving[^]*^caller \| Serving/m
+            .test(stdout)
+          ? true
+          : undefined,
+      {
+        what: "both apps",
+        timeoutMs: 60_000,
+      },
+    );
+    const address = /^caller +(http:\/\/\S+)/m.exec(stdout)![1]!;
+    for (const host of ["fixed", "fixed:80", "fixed.default.svc.cluster.local"]) {
+      assert.equal(
+        await body(`${address}/outbound?authority=${host}&path=/`),
+        "status 200\nfixed",
+        host,
+      );
+    }
+    const other = await body(`${address}/outbound?authority=fixed.default&path=/`);
+    assert.match(other, /^failed/, "the manifest of the app decides");
+    program.kill("SIGTERM");
+    assert.equal((await program.outcome()).code, 0);
   });
 });
 

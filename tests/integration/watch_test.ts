@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { sampleWasm } from "../support/fixtures.ts";
+import { manifest, sampleWasm } from "../support/fixtures.ts";
 import { waitUntil } from "../support/wait.ts";
 import { type Program, startProgram } from "./_program.ts";
 
@@ -158,6 +158,35 @@ Deno.test("watch builds again when sources change, and not for what builds write
   const { code, stderr } = await app.program.outcome();
   assert.equal(code, 0, stderr);
   assert.equal((await app.read("builds.txt")).split("\n").length - 1, 4, stderr);
+});
+
+Deno.test("watch lets the app before a reload end what it has begun", async () => {
+  const text = (name: string) =>
+    manifest([{ id: "torture", route: `/${name}/...` }, { id: "more", route: "/..." }]);
+  await using app = await WatchedApp.start({ "spin.toml": text("a") });
+  const url = await app.baseUrl();
+  const drip = await fetch(`${url}/drip?n=40&ms=50`);
+  await app.write("spin.toml", fixedAnswer("new"));
+  await waitForAnswer(`${url}/drip`, /^new$/);
+  assert.match(await drip.text(), /drop 0\n[^]*drop 39\n$/);
+});
+
+Deno.test("watch serves changed files, of copies and of whole directories", async () => {
+  await using app = await WatchedApp.start({
+    "spin.toml": manifest([{
+      id: "torture",
+      route: "/...",
+      lines: ['files = ["one/*.txt", { source = "all", destination = "/all" }]'],
+    }]),
+    "one/a.txt": "first",
+    "all/b.txt": "first",
+  });
+  const url = await app.baseUrl();
+  await waitForAnswer(`${url}/file?path=/one/a.txt`, /^first/);
+  await app.write("one/a.txt", "second");
+  await waitForAnswer(`${url}/file?path=/one/a.txt`, /^second/);
+  await app.write("all/c.txt", "third");
+  await waitForAnswer(`${url}/file?path=/all/c.txt`, /^third/);
 });
 
 Deno.test("watch begins with an app that does not work yet", async () => {

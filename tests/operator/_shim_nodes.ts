@@ -54,6 +54,8 @@ export interface NodeInit {
   readonly isReady?: boolean;
   /** Default: `linux`. */
   readonly os?: string;
+  /** Default: `amd64`. */
+  readonly arch?: string;
   /** Default: `machine-<name>`. */
   readonly machineID?: string;
 }
@@ -68,7 +70,7 @@ export async function createNode(client: KubeClient, init: NodeInit): Promise<No
 /** Writes what a kubelet tells of itself. */
 export async function setNodeStatus(
   client: KubeClient,
-  { name, isReady = true, os = "linux", machineID = `machine-${name}` }: NodeInit,
+  { name, isReady = true, os = "linux", arch = "amd64", machineID = `machine-${name}` }: NodeInit,
 ): Promise<Node> {
   const now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
   return await client.mergePatch(NODES, { name }, {
@@ -93,7 +95,7 @@ export async function setNodeStatus(
           kubeletVersion: "v1.34.0",
           kubeProxyVersion: "",
           operatingSystem: os,
-          architecture: "amd64",
+          architecture: arch,
         },
       },
     },

@@ -127,12 +127,23 @@ testShims("Shims come to nodes, and leave them", {
   "an update that fails is taken back": async (scene) => {
     const { user, kubelets } = scene;
     const names = await createPool(scene, "back", 4);
+    // There is nothing for it, which is no reason to go back.
+    await createNode(user, { name: "back-old", labels: { pool: "back" }, arch: "s390x" });
     const rolloutStrategy = {
       type: "rolling",
       rolling: { maxUpdate: 1 },
       onFailure: "rollback",
     } as const;
-    await user.create(SHIMS, shim("back", { rolloutStrategy }));
+    const from = (version: number) => ({
+      fetchStrategy: {
+        platforms: [{
+          os: "linux",
+          arch: "x86_64",
+          location: `https://example.com/shim-${version}.tar.gz`,
+        }],
+      },
+    });
+    await user.create(SHIMS, shim("back", { rolloutStrategy, ...from(1) }));
     const good = await shimOn(scene, "back", (one) => one.status?.lastGood !== undefined);
     const before = hashOn(await user.get(NODES, { name: names[0]! }), "back")!;
 
@@ -140,7 +151,7 @@ testShims("Shims come to nodes, and leave them", {
       nodeNameOf(job) === "back-2" && job.metadata.annotations![SHIM_CONTRACT.hash] !== before
         ? "fail"
         : "succeed";
-    await change(scene, "back", OTHER);
+    await change(scene, "back", from(2));
     const rolled = await shimOn(
       scene,
       "back",
@@ -153,9 +164,7 @@ testShims("Shims come to nodes, and leave them", {
     }
     // Another spec is a new start.
     kubelets.fate = () => "succeed";
-    await change(scene, "back", {
-      fetchStrategy: { anonHttp: { location: "https://example.com/shim-3.tar.gz" } },
-    });
+    await change(scene, "back", from(3));
     const last = await shimOn(
       scene,
       "back",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parse } from "smol-toml";
 import { loadApp } from "../../loader/mod.ts";
 import { diagnoseVersion } from "./diagnose_version.ts";
@@ -53,6 +53,18 @@ for (
   });
 }
 
+/** The app of a manifest, without the ids of triggers, which differ between versions. */
+async function loadText(path: string, text: string): Promise<unknown> {
+  await Deno.writeTextFile(path, text);
+  const directory = dirname(path);
+  const { app } = await loadApp({ kind: "manifest", path }, {
+    workingDir: directory,
+    cacheDir: directory,
+    cwd: directory,
+  });
+  return { ...app, triggers: app.triggers.map(({ id: _id, ...trigger }) => trigger) };
+}
+
 Deno.test("upgradeManifest() writes an app that loads as it did", async () => {
   const old = `spin_manifest_version = "1"
 name = "old"
@@ -77,18 +89,9 @@ command = "make"
   try {
     await Deno.writeFile(join(directory, "a.wasm"), new Uint8Array([0]));
     const path = join(directory, "spin.toml");
-    async function load(text: string) {
-      await Deno.writeTextFile(path, text);
-      const { app } = await loadApp({ kind: "manifest", path }, {
-        workingDir: directory,
-        cacheDir: directory,
-        cwd: directory,
-      });
-      return { ...app, triggers: app.triggers.map(({ id: _id, ...trigger }) => trigger) };
-    }
     const upgraded = upgradeManifest(parse(old))!;
     assert.match(upgraded, /^spin_manifest_version = 2\n/);
-    assert.deepEqual(await load(upgraded), await load(old));
+    assert.deepEqual(await loadText(path, upgraded), await loadText(path, old));
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

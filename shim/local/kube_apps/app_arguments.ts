@@ -57,7 +57,13 @@ export function refuseOptions(given: ReadonlySet<string>): void {
 /** The arguments that follow `up`, but for the directories. */
 export function appArguments(
   { image, localApp, components }: AppPlan,
-  { values, cwd, listen }: { values: UpValues; cwd: string; listen: string },
+  { values, cwd, listen, services = [] }: {
+    values: UpValues;
+    cwd: string;
+    listen: string;
+    /** Host name and address of all apps. */
+    services?: readonly (readonly [host: string, address: string])[];
+  },
 ): string[] {
   const source = localApp === undefined
     ? ["--from-registry", image]
@@ -74,12 +80,26 @@ export function appArguments(
     ...source,
     ...["--listen", listen],
     ...components.map((id) => `--component-id=${id}`),
+    ...services.map(([host, address]) => `--service=${host}=${address}`),
     ...handedOn,
     ...values.env.map(([name, value]) => `--env=${name}=${value}`),
     ...(cacheDir === undefined ? [] : [`--cache-dir=${resolve(cwd, cacheDir)}`]),
     ...(memory === undefined ? [] : [`--max-instance-memory=${memory}`]),
     ...(values.workers === undefined ? [] : [`--workers=${values.workers}`]),
   ];
+}
+
+/** The names under which pods of `namespace` reach the apps, each with the app's address. */
+export function serviceNames(
+  apps: readonly Pick<AppPlan, "namespace" | "service">[],
+  { namespace, addresses }: { namespace: string; addresses: readonly string[] },
+): [host: string, address: string][] {
+  return apps.flatMap((app, index) => {
+    const full = `${app.service}.${app.namespace}`;
+    const hosts = [full, `${full}.svc`, `${full}.svc.cluster.local`];
+    if (app.namespace === namespace) hosts.unshift(app.service);
+    return hosts.map((host): [string, string] => [host, addresses[index]!]);
+  });
 }
 
 /** Files of `--variable` are where the user is: `@file`, `name=@file`. */

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { parseCommandLine } from "../../../lib/command_line.ts";
 import { UsageError } from "../../../lib/errors.ts";
 import { UP, type UpValues } from "../up_options.ts";
-import { appArguments, refuseOptions } from "./app_arguments.ts";
+import { appArguments, refuseOptions, serviceNames } from "./app_arguments.ts";
 import type { AppPlan } from "./plan_apps.ts";
 
 const PLAN: AppPlan = {
   name: "shop",
+  namespace: "default",
+  service: "shop",
   image: "ghcr.io/me/shop:1",
   localApp: undefined,
   components: ["a", "b"],
@@ -46,6 +48,20 @@ Deno.test("appArguments() serves a local app in place of the image, and builds i
     listen: "127.0.0.1:3000",
   });
   assert.deepEqual(args.slice(0, 3), ["--from", "/home/shop", "--build"]);
+});
+
+Deno.test("serviceNames() has the names that pods know, the short one in its namespace only", () => {
+  const apps = [{ namespace: "default", service: "shop" }, { namespace: "b", service: "cart" }];
+  const names = serviceNames(apps, { namespace: "b", addresses: ["127.0.0.1:1", "127.0.0.1:2"] });
+  assert.deepEqual(names, [
+    ["shop.default", "127.0.0.1:1"],
+    ["shop.default.svc", "127.0.0.1:1"],
+    ["shop.default.svc.cluster.local", "127.0.0.1:1"],
+    ["cart", "127.0.0.1:2"],
+    ["cart.b", "127.0.0.1:2"],
+    ["cart.b.svc", "127.0.0.1:2"],
+    ["cart.b.svc.cluster.local", "127.0.0.1:2"],
+  ]);
 });
 
 Deno.test("refuseOptions() names every option that is for one app", () => {

@@ -17,6 +17,9 @@ import { DEFAULT_NAMESPACE, type KubeManifest, valuesKey } from "./manifest.ts";
 export interface AppPlan {
   /** The app's name; with its namespace before it where a manifest has several of the name. */
   readonly name: string;
+  readonly namespace: string;
+  /** The name of its Service in its namespace. */
+  readonly service: string;
   readonly image: string;
   /** An app of this machine that takes the place of the image. */
   readonly localApp: string | undefined;
@@ -123,7 +126,7 @@ function planApp(app: SpinApp, context: AppContext): AppPlan {
   const environment = collect(problems, () => planEnvironment(app, context));
   const runtimeConfig = collect(problems, () => planRuntimeConfig(app, manifest));
   if (problems.length > 0) throw new TerminalError("InvalidManifest", problems.join("\n"));
-  const { namespace } = app.metadata;
+  const { namespace = DEFAULT_NAMESPACE } = app.metadata;
   const logins = (app.spec.imagePullSecrets ?? []).flatMap(({ name: secret = "" }) => {
     const values = manifest.values.get(valuesKey("Secret", { namespace, name: secret }));
     const login = values?.[".dockerconfigjson"];
@@ -136,6 +139,8 @@ function planApp(app: SpinApp, context: AppContext): AppPlan {
   });
   return {
     name,
+    namespace,
+    service: app.metadata.name,
     image: app.spec.image,
     localApp: localApps.findLast(([app]) => app === name)?.[1],
     components: app.spec.components ?? [],

@@ -13,7 +13,7 @@ import { resolveListenAddress } from "../listen_address.ts";
 import type { StopSignals } from "../stop_signals.ts";
 import type { UpValues } from "../up_options.ts";
 import { parseKubeManifest } from "./manifest.ts";
-import { appArguments, refuseOptions } from "./app_arguments.ts";
+import { appArguments, refuseOptions, serviceNames } from "./app_arguments.ts";
 import { type AppPlan, planApps } from "./plan_apps.ts";
 
 /** What the user typed. */
@@ -66,7 +66,12 @@ export async function upManifest(input: UpManifestInput, edge: UpManifestEdge): 
     console.log(formatTable(apps, addresses));
     const children = await Promise.all(apps.map((plan, index) =>
       startApp(plan, {
-        args: appArguments(plan, { values, cwd: edge.cwd, listen: addresses[index]! }),
+        args: appArguments(plan, {
+          values,
+          cwd: edge.cwd,
+          listen: addresses[index]!,
+          services: serviceNames(apps, { namespace: plan.namespace, addresses }),
+        }),
         directory: directories[index]!,
         isAlone: apps.length === 1,
         width: Math.max(...apps.map(({ name }) => name.length)),

@@ -33,6 +33,8 @@ export class FileChanges implements Disposable {
   readonly #pending = new Set<string>();
   #watchers: Deno.FsWatcher[] = [];
   #watched = "";
+  /** Where some systems say that a file is → the directory that was asked for. */
+  #links: (readonly [real: string, path: string])[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isQuiet = true;
   #waiter: (() => void) | undefined;
@@ -54,6 +56,8 @@ export class FileChanges implements Disposable {
     const watched = JSON.stringify([recursive, flat]);
     if (watched === this.#watched) return;
     this.#watched = watched;
+    this.#links = [...recursive, ...flat].map((path) => [Deno.realPathSync(path), path] as const)
+      .filter(([real, path]) => real !== path);
     const old = this.#watchers;
     this.#watchers = [
       ...(recursive.length > 0 ? [Deno.watchFs(recursive, { recursive: true })] : []),
@@ -93,7 +97,9 @@ export class FileChanges implements Disposable {
     }
   }
 
-  #take(path: string): void {
+  #take(reported: string): void {
+    const link = this.#links.find(([real]) => isWithin(reported, real));
+    const path = link ? link[1] + reported.slice(link[0].length) : reported;
     if (isOfEditor(path) || !this.#options.isRelevant(path)) return;
     this.#pending.add(path);
     this.#isQuiet = false;

@@ -73,7 +73,8 @@ export class WatchSession {
     if (isRead) {
       for (const id of this.#isBuilding ? this.#plan!.unwatched : []) {
         report(
-          `Note: Component ${id} has a build command and no 'watch': changes of its sources are not seen.`,
+          `Note: Component ${id} has a build command and no 'watch': changes of its sources are ` +
+            "not seen.",
         );
       }
       await this.#update(new Set(this.#plan!.builds.keys()));
