@@ -193,6 +193,20 @@ export async function startOperator(
   return { counts, log: lines, [Symbol.asyncDispose]: end };
 }
 
+/** A new ServiceAccount of the namespace `default`. @returns A token of it. */
+export async function accountToken(user: KubeClient, name: string): Promise<string> {
+  const accounts = { group: "", version: "v1", kind: "ServiceAccount", plural: "serviceaccounts" };
+  await user.create<KubeObject>({ ...accounts, isNamespaced: true }, {
+    metadata: { name, namespace: "default" },
+  });
+  const answer = await user.transport.json<{ status: { token: string } }>({
+    method: "POST",
+    path: `/api/v1/namespaces/default/serviceaccounts/${name}/token`,
+    body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} },
+  });
+  return answer.status.token;
+}
+
 /** A SpinApp. */
 export function spinApp(
   namespace: string,

@@ -9,6 +9,7 @@ import { whyNoApiServer } from "../support/api_server.ts";
 import { waitUntil } from "../support/wait.ts";
 import { ApiProxy, refusal } from "./_api_proxy.ts";
 import {
+  accountToken,
   OperatorCluster,
   readyReason,
   type RunningOperator,
@@ -194,8 +195,10 @@ Deno.test({
     const { user } = cluster;
     const tokenFile = await Deno.makeTempFile({ prefix: "spinkube-token-" });
     const config = JSON.parse(await Deno.readTextFile(cluster.kubeconfig));
-    const { token } = config.users[0].user;
-    await Deno.writeTextFile(tokenFile, token);
+    const first = await accountToken(user, "first");
+    const second = await accountToken(user, "second");
+    await makeAdministrators(user, ["first", "second"]);
+    await Deno.writeTextFile(tokenFile, first);
     config.users[0].user = { tokenFile };
     const kubeconfig = `${tokenFile}.json`;
     await Deno.writeTextFile(kubeconfig, JSON.stringify(config));
@@ -216,16 +219,19 @@ Deno.test({
         await makeApp(user, { namespace, name: "after" });
       });
       await t.step({
-        name: "a token that is wrong for a while",
+        name: "a token that is not valid any more, and the next one",
         // Other API servers take every token.
         ignore: Deno.env.get("KUBEBUILDER_ASSETS") === undefined,
         fn: async () => {
-          await Deno.writeTextFile(tokenFile, "expired");
+          const accounts = { group: "", version: "v1", kind: "ServiceAccount" };
+          const type = { ...accounts, plural: "serviceaccounts", isNamespaced: true };
+          await user.delete(type, { name: "first", namespace: "default" });
+          // The server remembers what it has found out about a token.
           await cluster.restart();
           await user.create(SPIN_APPS, spinApp(namespace, { name: "late" }));
           await new Promise((resolve) => setTimeout(resolve, 3_000));
           assert.equal(await user.find(DEPLOYMENTS, { name: "late", namespace }), undefined);
-          await Deno.writeTextFile(tokenFile, token);
+          await Deno.writeTextFile(tokenFile, second);
           await waitFor(user, {
             type: DEPLOYMENTS,
             name: { name: "late", namespace },
@@ -238,6 +244,21 @@ Deno.test({
     await Deno.remove(kubeconfig);
   },
 });
+
+async function makeAdministrators(
+  user: OperatorCluster["user"],
+  accounts: readonly string[],
+): Promise<void> {
+  const rbac = { group: "rbac.authorization.k8s.io", version: "v1", isNamespaced: false };
+  const bindings = { kind: "ClusterRoleBinding", plural: "clusterrolebindings" };
+  await user.create<KubeObject>({ ...rbac, ...bindings }, {
+    metadata: { name: "administrators-of-the-test" },
+    ...{
+      roleRef: { apiGroup: rbac.group, kind: "ClusterRole", name: "cluster-admin" },
+      subjects: accounts.map((name) => ({ kind: "ServiceAccount", name, namespace: "default" })),
+    },
+  });
+}
 
 async function makeApp(
   user: OperatorCluster["user"],

@@ -9,7 +9,7 @@ import { UnverifiedFetch } from "../../lib/kube/unverified_fetch.ts";
 import { DEPLOYMENTS } from "../../lib/kube/workload_types.ts";
 import { whyNoApiServer } from "../support/api_server.ts";
 import { waitUntil } from "../support/wait.ts";
-import { OperatorCluster, spinApp, waitFor } from "./_operator.ts";
+import { accountToken, OperatorCluster, spinApp, waitFor } from "./_operator.ts";
 import { fetchText, OperatorProcess } from "./_operator_process.ts";
 
 const SKIP = whyNoApiServer();
@@ -47,8 +47,8 @@ Deno.test({
       name: "metrics are for those whom Kubernetes lets read them",
       ignore: !HAS_RBAC,
       fn: async () => {
-        const user = await accountToken(cluster, "nobody");
-        const reader = await accountToken(cluster, "reader");
+        const user = await accountToken(cluster.user, "nobody");
+        const reader = await accountToken(cluster.user, "reader");
         await allowMetrics(cluster, "reader");
         const cases: [string | undefined, number, RegExp][] = [
           [undefined, 401, /^Unauthorized/],
@@ -148,19 +148,6 @@ async function getMetrics(
   } finally {
     client.close();
   }
-}
-
-async function accountToken({ user }: OperatorCluster, name: string): Promise<string> {
-  const accounts = { group: "", version: "v1", kind: "ServiceAccount", plural: "serviceaccounts" };
-  await user.create<KubeObject>({ ...accounts, isNamespaced: true }, {
-    metadata: { name, namespace: "default" },
-  });
-  const answer = await user.transport.json<{ status: { token: string } }>({
-    method: "POST",
-    path: `/api/v1/namespaces/default/serviceaccounts/${name}/token`,
-    body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} },
-  });
-  return answer.status.token;
 }
 
 async function allowMetrics({ user }: OperatorCluster, account: string): Promise<void> {
