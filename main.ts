@@ -21,17 +21,18 @@ const HELP = `Runs Spin apps: serverless WebAssembly, in one program.
 Usage: spinkube COMMAND [OPTIONS]
 
 Commands:
-  up        Serve an app on this machine
-  build     Run the build commands of an app
-  watch     Serve an app, and reload it when its files change
-  inspect   Show what an app needs, and whether it can run here
-  doctor    Find out what keeps an app from working here
-  registry  Push an app to a registry, or pull one
-  deploy    Build, push and deploy an app, and wait for it
-  kube      Make and manage apps on Kubernetes
-  installer Put the shim on a node of Kubernetes
-  version   Print the version
-  help      Print all about a command: spinkube help up
+  up          Serve an app on this machine
+  build       Run the build commands of an app
+  watch       Serve an app, and reload it when its files change
+  inspect     Show what an app needs, and whether it can run here
+  doctor      Find out what keeps an app from working here
+  registry    Push an app to a registry, or pull one
+  deploy      Build, push and deploy an app, and wait for it
+  kube        Make and manage apps on Kubernetes
+  controller  Run the operator of a cluster
+  installer   Put the shim on a node of Kubernetes
+  version     Print the version
+  help        Print all about a command: spinkube help up
 
 Every command prints its options with --help.
 
