@@ -57,7 +57,10 @@ Deno.test("buildImageContext() lays out all that the Containerfile copies", asyn
     const program = await Deno.readFile(join(context, "root/manager"));
     // For the processor of the install directory.
     assert.equal(program[18], 183);
-    const words = installedCommand("/spinkube", { denoFlags: SMALL_DENO_FLAGS, args: ["controller"] });
+    const words = installedCommand("/spinkube", {
+      denoFlags: SMALL_DENO_FLAGS,
+      args: ["controller"],
+    });
     const text = new TextDecoder("latin1").decode(program);
     assert.ok(text.endsWith(`${words.join("\0")}\0`));
   } finally {
