@@ -12,6 +12,7 @@ import { hasRedisServer, RedisServer } from "../support/redis_server.ts";
 import type { RunningApp } from "../support/running_app.ts";
 import { runScript } from "../support/script_app.ts";
 import { TestSuite } from "../support/test_suite.ts";
+import { waitUntil } from "../support/wait.ts";
 import { hasOpenssl, TestAuthority, TlsServer } from "../support/tls_server.ts";
 
 const suite = new TestSuite();
@@ -322,14 +323,13 @@ Deno.test("a guest that may not reach a host is refused, and stderr says what to
       const { status, answer } = await runScript(app, script);
       assert.equal(status, 500, answer);
       assert.match(answer, error);
-      assert.ok(
-        app.stderr.includes(
-          `A component tried to make an outbound network connection to disallowed destination ` +
-            `'${host}'.\nTo allow this request, add 'allowed_outbound_hosts = ["${host}"]' to the ` +
-            "manifest component section.",
-        ),
-        app.stderr,
-      );
+      const hint = `A component tried to make an outbound network connection to disallowed ` +
+        `destination '${host}'.\nTo allow this request, add 'allowed_outbound_hosts = ["${host}"]' ` +
+        "to the manifest component section.";
+      await waitUntil(() => app.stderr.includes(hint), {
+        what: "the hint",
+        explain: () => app.stderr,
+      });
     });
   }
 });
