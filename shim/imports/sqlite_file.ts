@@ -13,8 +13,11 @@ import type { MaybePromise } from "./component_context.ts";
 /** How long a statement waits for another connection's lock, in milliseconds. */
 export const BUSY_TIMEOUT_MS = 5_000;
 
-/** SQLITE_BUSY: another connection holds the lock. Its extended codes cannot be waited out. */
-const SQLITE_BUSY = 5;
+/**
+ * SQLITE_BUSY, another connection holds the lock; and SQLITE_BUSY_RECOVERY, another one mends the file
+ * of a process that was killed. The other kinds of it cannot be waited out.
+ */
+const WAITABLE_CODES: readonly number[] = [5, 5 | (1 << 8)];
 
 /** Longest pause between two tries, in milliseconds. */
 const MAX_PAUSE_MS = 50;
@@ -86,5 +89,7 @@ async function retryLater<T>(action: () => T, timeoutMs: number): Promise<T> {
 function isBusy(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as Error & { errcode?: number }).errcode;
-  return code === SQLITE_BUSY || (code === undefined && error.message === "database is locked");
+  return code === undefined
+    ? error.message === "database is locked"
+    : WAITABLE_CODES.includes(code);
 }

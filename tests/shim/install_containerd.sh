@@ -50,7 +50,7 @@ suite_apt() {
 
 # Where this machine's own apt takes Debian from.
 archive=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' | awk '$2 == "Debian" && !/security/ { print $1; exit }')
-archive=${archive:-http://deb.debian.org/debian/}
+[ -n "$archive" ] || fail "this machine's apt does not know Debian's archive"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
