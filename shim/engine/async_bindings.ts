@@ -61,6 +61,12 @@ const EDITS: readonly Edit[] = [
     put: "return $settled(result).finally(",
     where: "function _trackHostOperation(",
   },
+  // Who holds the lock hands it on when it ends; asking again in each microtask until then lets nothing
+  // else run, and who holds it may wait for something else.
+  {
+    find: /if \(this\.#lockHolderTaskID !== null\) \{\s*this\.#scheduleLockHandoff\(\);\s*return;/g,
+    put: "if (this.#lockHolderTaskID !== null) {\n          return;",
+  },
   // Tasks end in any order; those that are not the last would be kept, and searched, for good.
   {
     find: /if \(last\.id !== taskID\) \{\n[^\n]*\n\s*return;\n/,

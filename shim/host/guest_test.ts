@@ -10,7 +10,7 @@ import { DEFAULT_REUSE } from "./host_options.ts";
 
 async function asyncGuest(): Promise<Guest & { [Symbol.dispose](): void }> {
   const pool = await ConcurrentInstances.create(await loadAsyncGuest(), {
-    limits: { ...DEFAULT_REUSE, maxConcurrentCalls: [16, 16] },
+    limits: DEFAULT_REUSE,
     budget: new InstanceBudget({ maxInstances: 10, maxBytes: 2 ** 30, maxWaitMs: 100 }),
     collector: new MemoryCollector(),
   });

@@ -10,14 +10,10 @@ import type { InstanceStrategy } from "../engine/instance_pool.ts";
 import type { RuntimeConfig } from "../imports/runtime_config.ts";
 import type { TelemetrySettings } from "../telemetry/settings.ts";
 
-/**
- * How instances of WASI 0.3 components are reused unless something else is said: as Spin does it, but
- * one call at a time. With three and more at once, guests that read a body and then wait for two
- * functions of the host in turn were seen to wait for ever.
- */
+/** How instances of WASI 0.3 components are reused unless something else is said: as Spin does it. */
 export const DEFAULT_REUSE: ReuseLimits = {
   maxCalls: [128, 128],
-  maxConcurrentCalls: [1, 1],
+  maxConcurrentCalls: [16, 16],
   idleMs: [1_000, 1_000],
   callTimeoutMs: undefined,
 };

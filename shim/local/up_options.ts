@@ -281,7 +281,7 @@ const LIMITS = {
   "max-instance-concurrent-reuse-count": {
     kind: "value",
     value: "RANGE",
-    default: "1",
+    default: "16",
     help: "Requests one such instance serves at once",
     parse: (text: string) => parseRange(text, parseCount),
     group: "Limits",

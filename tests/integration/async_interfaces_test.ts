@@ -210,6 +210,10 @@ Deno.test("a guest calls the asynchronous functions of spin:sqlite@3.1", async (
       [["take", "2", numbers(1_000)], /^\[RowResult \{ values: \[Value::Integer\(1\)\] \}, /],
       [["query", "SELECT 1"], /Integer\(1\)/],
     ]));
+  await t.step("in calls at once, each of which waits several times", async () => {
+    const calls = Array.from({ length: 16 }, () => run("/sqlite?default", [["changes"]]));
+    for (const answer of await Promise.all(calls)) assert.deepEqual(answer, ["0"]);
+  });
   await t.step("a label that is not granted", async () => {
     assert.deepEqual(await run("/sqlite?secret", []), ["open: Error::AccessDenied"]);
   });

@@ -10,9 +10,6 @@ const suite = new TestSuite();
 Deno.test.afterAll(() => suite.close());
 
 /** Serves the guest of WASI 0.3, and a private one of 0.2. */
-/** How many calls an instance serves at once; by default, one. */
-const CONCURRENCY = "--max-instance-concurrent-reuse-count";
-
 function start(
   options: { args?: readonly string[]; hosts?: readonly string[] } = {},
 ): Promise<RunningApp> {
@@ -38,9 +35,7 @@ function start(
       { id: "old" },
     ], { before: '[variables]\ngreeting = { default = "hi" }' }),
   );
-  const { args = [] } = options;
-  const shared = args.includes(CONCURRENCY) ? [] : [CONCURRENCY, "16"];
-  return suite.start({ from, args: ["--workers", "1", ...shared, ...args] });
+  return suite.start({ from, args: ["--workers", "1", ...options.args ?? []] });
 }
 
 async function text(app: RunningApp, path: string, init?: RequestInit): Promise<string> {
@@ -193,7 +188,7 @@ Deno.test("the reuse of instances is as the options say", async () => {
   assert.deepEqual(counts, ["1", "2", "3", "1", "2", "3", "1"]);
   await new Promise((resolve) => setTimeout(resolve, 600));
   assert.equal(await text(app, "/count"), "1", "an idle instance is dropped");
-  await using alone = await start({ args: [CONCURRENCY, "1"] });
+  await using alone = await start({ args: ["--max-instance-concurrent-reuse-count", "1"] });
   const sleeping = text(alone, "/sleep?ms=300");
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal(await text(alone, "/count"), "1", "an instance of its own");

@@ -131,7 +131,7 @@ Deno.test("watch builds again when sources change, and not for what builds write
   await using app = await WatchedApp.start({
     "spin.toml": builtApp(
       `echo x >> builds.txt; cp ${wasm} app.wasm; date +%N > gen/made; ` +
-        "date +%N > src/stamp; grep -q good src/input",
+        "date +%N > src/stamp; grep -q good src/input; code=$?; echo x >> ended.txt; exit $code",
     ),
     "src/input": "good",
     "src/stamp": "old",
@@ -140,8 +140,8 @@ Deno.test("watch builds again when sources change, and not for what builds write
   const url = await app.baseUrl();
   assert.equal((await fetch(`${url}/`)).status > 0, true);
   // What was there before and is written by the build counts once.
-  await waitUntil(async () => (await app.read("builds.txt")).length >= 4 ? true : undefined, {
-    what: "the second build",
+  await waitUntil(async () => (await app.read("ended.txt")).length >= 4 ? true : undefined, {
+    what: "the end of the second build",
     timeoutMs: 20_000,
   });
   await app.write("src/input", "bad");
