@@ -140,7 +140,10 @@ Deno.test({
       () => createConnection({ host: "127.0.0.1", port: broker.port }),
       { reconnectPeriod: 0, protocolVersion: 4, clientId: "publisher" },
     );
+    const copies = new Map<string, string>();
+    client.on("message", (topic, message) => copies.set(topic, message.toString()));
     try {
+      await client.subscribeAsync("copy/#", { qos: 1 });
       await waitUntil(async () => {
         await client.publishAsync("sample/a", "first", { qos: 1 });
         return Number(program.value("sample/a")) >= 1;
@@ -151,6 +154,9 @@ Deno.test({
       await waitUntil(() => program.value("sample/q2") === "1", { what: "all messages" });
       assert.equal(program.value("sample/q0"), "1");
       assert.match(program.stderr, /^sample\/q1: with 1$/m);
+      // The guest publishes, too.
+      await waitUntil(() => copies.has("copy/sample/q2"), { what: "the copies" });
+      assert.equal(copies.get("copy/sample/q0"), "with 0");
       await client.publishAsync("sample/empty", "", { qos: 1 });
       await waitUntil(() => program.stderr.includes('message of topic "sample/empty"'), {
         what: "the error",
