@@ -21,6 +21,7 @@ const HELP = `Runs Spin apps: serverless WebAssembly, in one program.
 Usage: spinkube COMMAND [OPTIONS]
 
 Commands:
+  new         Make an app from a template
   up          Serve an app on this machine
   build       Run the build commands of an app
   watch       Serve an app, and reload it when its files change
@@ -37,10 +38,11 @@ Commands:
 Every command prints its options with --help.
 
 Examples:
-  spinkube up
+  spinkube new shop -t http-ts
   spinkube build --up --listen 127.0.0.1:8080`;
 
 const COMMANDS: readonly string[] = [
+  "new",
   "up",
   "build",
   "watch",
@@ -60,6 +62,11 @@ const COMMANDS: readonly string[] = [
 async function runMode(args: readonly string[]): Promise<number> {
   const [word, ...rest] = args;
   switch (word) {
+    case "new":
+    case "n": {
+      const { runNew } = await import("./shim/local/new/new_main.ts");
+      return await runNew(rest);
+    }
     case "up":
     case "u": {
       const { runUp } = await import("./shim/local/up_main.ts");
@@ -77,6 +84,10 @@ async function runMode(args: readonly string[]): Promise<number> {
       return await runWatch(rest);
     }
     case "doctor": {
+      if (rest.includes("--cluster")) {
+        const { runClusterDoctor } = await import("./deploy/cli/doctor/doctor_main.ts");
+        return await runClusterDoctor(rest, { version: VERSION });
+      }
       const { runDoctor } = await import("./shim/local/doctor/doctor_main.ts");
       return await runDoctor(rest);
     }
@@ -152,10 +163,17 @@ async function runMode(args: readonly string[]): Promise<number> {
 async function helpFor([command, word]: readonly string[]): Promise<string> {
   if (command === undefined) return HELP;
   const { formatFullHelp } = await import("./lib/command_help.ts");
+  if (command === "new") {
+    return formatFullHelp((await import("./shim/local/new/new_options.ts")).NEW);
+  }
   if (command === "up") return formatFullHelp((await import("./shim/local/up_options.ts")).UP);
   if (command === "build") return formatFullHelp((await import("./shim/local/build.ts")).BUILD);
   if (command === "watch") {
     return formatFullHelp((await import("./shim/local/watch/watch_options.ts")).WATCH);
+  }
+  if (command === "doctor" && word === "--cluster") {
+    const { CLUSTER_DOCTOR } = await import("./deploy/cli/doctor/doctor_options.ts");
+    return formatFullHelp(CLUSTER_DOCTOR);
   }
   if (command === "doctor") {
     return formatFullHelp((await import("./shim/local/doctor/doctor_options.ts")).DOCTOR);

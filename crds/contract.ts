@@ -46,6 +46,12 @@ export const POD_PATHS = {
 } as const;
 
 /**
+ * Name that the host's process takes in a pod once it serves. The shim sees it on the node, and tells
+ * only then that the container runs: Kubernetes sends requests to pods without probes from then on.
+ */
+export const SERVING_PROCESS = "spin-host";
+
+/**
  * Files of an app in a node's store:
  *
  * ```

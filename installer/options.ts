@@ -105,11 +105,19 @@ const SOURCE = {
   },
 } as const satisfies Options;
 
+/** Exit codes of what looks at, or changes, a node. */
+const EXITS = {
+  3: "The node is not supported.",
+  4: "What is to be installed, or what is installed, is not what it should be.",
+  5: "containerd did not take it, and everything was taken back.",
+} as const;
+
 /** `installer install`. */
 export const INSTALL = defineCommand({
   name: "spinkube installer install",
   summary: "Installs shims on this node and lets containerd have them.",
   usage: "[OPTIONS]",
+  exits: EXITS,
   isGoStyle: true,
   options: {
     ...COMMON,
@@ -148,6 +156,7 @@ export const UNINSTALL = defineCommand({
   name: "spinkube installer uninstall",
   summary: "Takes a shim off this node.",
   usage: "-r NAME | --all [OPTIONS]",
+  exits: EXITS,
   isGoStyle: true,
   options: {
     ...COMMON,
@@ -185,6 +194,7 @@ export const VERIFY = defineCommand({
   name: "spinkube installer verify",
   summary: "Checks that a shim is in place and that containerd has it; exits with 4 if not.",
   usage: "[-r NAME] [OPTIONS]",
+  exits: EXITS,
   isGoStyle: true,
   options: {
     ...COMMON,

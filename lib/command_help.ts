@@ -34,7 +34,7 @@ export function formatFullHelp(command: Command<Options>): string {
         ...(option.kind !== "boolean" && option.default ? [`default: ${option.default}`] : []),
         ...(option.env ? [`environment: ${option.env}`] : []),
       ];
-      lines.push(`  ${signature(name, option)}`);
+      lines.push(`  ${optionSignature(name, option)}`);
       lines.push(
         ...wrap(option.help + (facts.length > 0 ? ` (${facts.join("; ")})` : ""), "      "),
       );
@@ -68,15 +68,17 @@ function visible(command: Command<Options>): Entry[] {
   return Object.entries(command.options).filter(([, { hidden }]) => !hidden);
 }
 
-function signature(name: string, option: Option): string {
+/** An option as it is written: `-f, --from APP`. */
+export function optionSignature(name: string, option: Option): string {
   const short = option.short === undefined ? "" : `-${option.short}, `;
-  const value = option.kind === "boolean" ? "" : ` ${option.value}`;
+  if (option.kind === "boolean") return `${short}--${name}`;
+  const value = option.bare === undefined ? ` ${option.value}` : `[=${option.value}]`;
   return `${short}--${name}${value}`;
 }
 
 function listOptions(entries: Entry[]): string[] {
   const rows = [
-    ...entries.map(([name, option]) => [signature(name, option), option.help] as const),
+    ...entries.map(([name, option]) => [optionSignature(name, option), option.help] as const),
     ["-h, --help", "Print this help"] as const,
   ];
   const width = Math.max(...rows.map(([left]) => left.length));
@@ -87,7 +89,7 @@ function groupOptions(entries: Entry[]): string[] {
   return [
     ...[...byGroup(entries)].flatMap(([group, options]) => {
       const names = options.map(([name, option]) =>
-        `${signature(name, option)} `.replaceAll(" ", "\0")
+        `${optionSignature(name, option)} `.replaceAll(" ", "\0")
       );
       const [first = "", ...rest] = wrap(`${group}: ${names.join(" ")}`, "    ");
       return [first.trimStart(), ...rest].map((line) => line.replaceAll("\0", " ").trimEnd());

@@ -14,7 +14,7 @@ import { nearest } from "./nearest.ts";
 interface OptionBase {
   /** One letter, without the dash. */
   readonly short?: string;
-  /** Other names that are accepted and not shown. */
+  /** Other names that are accepted; only the reference shows them. */
   readonly aliases?: readonly string[];
   /** Environment variable that is read if the option is not given. An empty one counts as unset. */
   readonly env?: string;
@@ -68,6 +68,10 @@ export interface Command<O extends Options> {
   readonly options: O;
   /** Exactly two, without a prompt. */
   readonly examples: readonly [string, string];
+  /** What the reference says beyond the summary: paragraphs of Markdown. */
+  readonly details?: readonly string[];
+  /** Exit codes with a meaning of their own, beside 0, 1, 2 and 130. */
+  readonly exits?: Readonly<Record<number, string>>;
   /** Words that belong to no option are handed to the command. Default: they are refused. */
   readonly hasWords?: boolean;
   /** From this option on, everything else on the line is kept as it is, in `rest`. */

@@ -24,6 +24,16 @@ export function net(): typeof import("node:net") {
   return builtin("node:net") as typeof import("node:net");
 }
 
+/** `node:path`. */
+export function nodePath(): typeof import("node:path") {
+  return builtin("node:path") as typeof import("node:path");
+}
+
+/** `node:util`. */
+export function util(): typeof import("node:util") {
+  return builtin("node:util") as typeof import("node:util");
+}
+
 /** `node:crypto`. */
 export function nodeCrypto(): typeof import("node:crypto") {
   return builtin("node:crypto") as typeof import("node:crypto");

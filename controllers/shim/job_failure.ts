@@ -12,6 +12,9 @@ import type { Job } from "./node_types.ts";
 /** Characters of what a container said last. */
 const MAX_TEXT = 500;
 
+/** How the installer begins a line that says what went wrong. */
+const ERROR_LINE = /^\d{4}[-/]\d\d[-/]\d\d[T ][\d:]+\s+ERROR\s+/;
+
 /** The exit codes of the installer that mean more than a failure. */
 const EXIT_TEXTS: Readonly<Record<number, string>> = {
   3: "the node is not supported",
@@ -56,8 +59,7 @@ function explainContainer({ name, state }: ContainerStatus): string | undefined 
   const { terminated, waiting } = state ?? {};
   if (terminated && terminated.exitCode !== 0) {
     const meaning = name === "provisioner" ? EXIT_TEXTS[terminated.exitCode] : undefined;
-    // The end says what went wrong.
-    const said = (terminated.message ?? "").trim().slice(-MAX_TEXT);
+    const said = lastWords(terminated.message ?? "");
     return [
       `${name} ended with ${terminated.exitCode}`,
       ...(meaning ? [meaning] : []),
@@ -67,4 +69,14 @@ function explainContainer({ name, state }: ContainerStatus): string | undefined 
   if (!waiting?.reason || waiting.reason === "PodInitializing") return undefined;
   const detail = waiting.message ? `: ${waiting.message.slice(0, MAX_TEXT)}` : "";
   return `${name} waits: ${waiting.reason}${detail}`;
+}
+
+/**
+ * The end of what a container said, from its error on, in one line: kubectl shows no more of an event.
+ */
+function lastWords(text: string): string {
+  const lines = text.trim().split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const error = lines.findLastIndex((line) => ERROR_LINE.test(line));
+  const said = lines.slice(Math.max(0, error)).join(" ").replace(ERROR_LINE, "");
+  return said.slice(-MAX_TEXT);
 }

@@ -41,6 +41,29 @@ Deno.test("explainPod() says what the container that failed said last", () => {
   assert.equal(explainPod({ metadata: { name: "p" } }), undefined);
 });
 
+Deno.test("explainPod() tells the error alone, in one line, when a log came before it", () => {
+  const cases: [message: string, expected: string][] = [
+    [
+      "2026-11-25T13:22:55\tINFO\tdownloaded it\n2026-11-25T13:22:56\tERROR\tthe digest is wrong\n",
+      "the digest is wrong",
+    ],
+    [
+      "2026/11/25 13:22:55 INFO examined\n2026/11/25 13:22:56 ERROR It cannot be done:\n  for this.\n",
+      "It cannot be done: for this.",
+    ],
+    ["one\ntwo\n", "one two"],
+  ];
+  for (const [message, expected] of cases) {
+    const text = explainPod({
+      metadata: { name: "p" },
+      status: {
+        containerStatuses: [{ name: "x", state: { terminated: { exitCode: 1, message } } }],
+      },
+    });
+    assert.equal(text, `x ended with 1: ${expected}`);
+  }
+});
+
 Deno.test("explainPod() keeps the end of a long message", () => {
   const message = `${"x".repeat(5_000)}: no space left on device`;
   const text = explainPod({

@@ -47,8 +47,11 @@ const UNPRIVILEGED = 65_532;
 const DEADLINE_SECONDS = 1_800;
 /** Pods beside the first: containerd's restart may take the first one with it. */
 const RETRIES = 3;
-/** Exit codes of the installer that no second try changes: wrong usage, and an unsupported node. */
-const FINAL_EXIT_CODES = [2, 3];
+/**
+ * Exit codes of the installer that no second try changes: wrong usage, an unsupported node, and what
+ * is not what it should be, such as an archive with another digest.
+ */
+const FINAL_EXIT_CODES = [2, 3, 4];
 
 /** What a Job is made from. */
 export interface NodeJobInit {
@@ -80,6 +83,7 @@ export function buildNodeJob(init: NodeJobInit): Job {
   const name = nodeJobName(node.metadata.name, shim.metadata.name, operation);
   const { nodeName, shimName, shimUid, nodeUid } = SHIM_CONTRACT;
   const own = { [shimName]: shim.metadata.name, [SHIM_CONTRACT.operation]: operation };
+  const pod = buildPod(init);
   return {
     metadata: {
       name,
@@ -102,21 +106,22 @@ export function buildNodeJob(init: NodeJobInit): Job {
       podFailurePolicy: {
         rules: [
           { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
-          {
-            action: "FailJob",
-            onExitCodes: {
-              containerName: "provisioner",
-              operator: "In",
-              values: FINAL_EXIT_CODES,
-            },
-          },
+          // Names of containers that the pod does not have are refused.
+          ...[...pod.initContainers ?? [], ...pod.containers].map(failAtOnce),
         ],
       },
       template: {
         metadata: { labels: { ...own, [SHIM_CONTRACT.job]: "true" } },
-        spec: buildPod(init),
+        spec: pod,
       },
     },
+  };
+}
+
+function failAtOnce({ name }: Container) {
+  return {
+    action: "FailJob" as const,
+    onExitCodes: { containerName: name, operator: "In" as const, values: FINAL_EXIT_CODES },
   };
 }
 

@@ -32,7 +32,7 @@ export interface Job extends KubeObject {
     podFailurePolicy?: unknown;
     template: { metadata?: { labels?: Record<string, string> }; spec: PodSpec };
   };
-  status?: { conditions?: Condition[]; active?: number };
+  status?: { conditions?: Condition[]; active?: number; failed?: number };
 }
 
 export const NODES: ResourceType<Node> = {

@@ -184,11 +184,12 @@ function failureOf({ node, state, record, hasFailed }: ShimNode, { now }: NodeCo
   return [{ node: name, reason: "JobFailed", message: record.error ?? "", time }];
 }
 
-/** Milliseconds that a Job at work has been without a pod. */
+/** Milliseconds that a Job at work has never had a pod. Between two tries it has none, either. */
 function podlessMs({ state, jobs }: ShimNode, now: number): number | undefined {
   if (state.kind !== "working") return undefined;
   const job = jobs.find((one) => outcomeOf(one) === undefined);
-  if (!job || (job.status?.active ?? 0) > 0) return undefined;
+  const { active = 0, failed = 0 } = job?.status ?? {};
+  if (!job || active > 0 || failed > 0) return undefined;
   const since = Date.parse(job.metadata.creationTimestamp ?? "");
   return Number.isNaN(since) ? undefined : now - since;
 }

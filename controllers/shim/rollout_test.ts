@@ -335,20 +335,22 @@ Deno.test("planRollout() removes Jobs of nodes that are gone", () => {
   assert.deepEqual(plan([N], { jobs }).orphans, [jobs[0]]);
 });
 
-Deno.test("planRollout() names nodes whose Jobs have had no pod for a minute", () => {
+Deno.test("planRollout() names nodes whose Jobs have never had a pod, for a minute", () => {
   const job = makeJob({ shim: SHIM, node: N });
-  const since = (seconds: number, active: number): Job => ({
+  const since = (seconds: number, status: Job["status"]): Job => ({
     ...job,
     metadata: {
       ...job.metadata,
       creationTimestamp: new Date(NOW - seconds * 1_000).toISOString(),
     },
-    status: { ...job.status, active },
+    status: { ...job.status, ...status },
   });
   const cases: [Job, podless: string[], again: number | undefined][] = [
-    [since(10, 0), [], 50_000],
-    [since(60, 0), ["n1"], undefined],
-    [since(600, 1), [], undefined],
+    [since(10, { active: 0 }), [], 50_000],
+    [since(60, { active: 0 }), ["n1"], undefined],
+    [since(600, { active: 1 }), [], undefined],
+    // Its pod has failed, and the next one comes later.
+    [since(600, { active: 0, failed: 1 }), [], undefined],
   ];
   for (const [one, podless, again] of cases) {
     const found = plan([N], { jobs: [one] });

@@ -50,6 +50,7 @@ export const GET = defineCommand({
   name: "spinkube kube get",
   summary: "Shows one app; without a name, that of the spin.toml in this directory.",
   usage: "[NAME] [OPTIONS]",
+  exits: { 3: "There is no such app." },
   options: { ...OUTPUT, ...CONNECTION },
   examples: ["spinkube kube get", "spinkube kube get shop -n prod -o yaml"],
   hasWords: true,
@@ -61,6 +62,7 @@ export const DELETE = defineCommand({
   name: "spinkube kube delete",
   summary: "Deletes an app.",
   usage: "NAME [OPTIONS]",
+  exits: { 3: "There is no such app." },
   options: {
     yes: { kind: "boolean", short: "y", help: "Do not ask" },
     ...CONNECTION,
@@ -135,6 +137,9 @@ export const CONNECT = defineCommand({
   name: "spinkube kube connect",
   summary: "Makes an app of the cluster reachable here, and shows its log.",
   usage: "[NAME] [OPTIONS]",
+  details: [
+    "The connection goes on when pods are replaced: the next request goes to one that is there.",
+  ],
   options: {
     "local-port": {
       kind: "value",

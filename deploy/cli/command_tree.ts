@@ -36,8 +36,10 @@ export async function commandTree(): Promise<TreeNode[]> {
   return [...groups, ...nodes, ...alias];
 }
 
-async function allCommands(): Promise<Command<Options>[]> {
+/** Every command that is defined for people, without those of a node. */
+export async function allCommands(): Promise<Command<Options>[]> {
   const [
+    { NEW },
     { UP },
     { BUILD },
     { WATCH },
@@ -45,8 +47,10 @@ async function allCommands(): Promise<Command<Options>[]> {
     { DOCTOR },
     registry,
     { kubeCommands },
+    { CLUSTER_DOCTOR },
     { DEPLOY },
   ] = await Promise.all([
+    import("../../shim/local/new/new_options.ts"),
     import("../../shim/local/up_options.ts"),
     import("../../shim/local/build.ts"),
     import("../../shim/local/watch/watch_options.ts"),
@@ -54,10 +58,24 @@ async function allCommands(): Promise<Command<Options>[]> {
     import("../../shim/local/doctor/doctor_options.ts"),
     import("../../shim/local/registry/registry_options.ts"),
     import("./kube_main.ts"),
+    import("./doctor/doctor_options.ts"),
     import("./deploy_options.ts"),
   ]);
   const { PUSH, PULL, LOGIN } = registry;
-  return [UP, BUILD, WATCH, INSPECT, DOCTOR, PUSH, PULL, LOGIN, DEPLOY, ...await kubeCommands()];
+  return [
+    NEW,
+    UP,
+    BUILD,
+    WATCH,
+    INSPECT,
+    DOCTOR,
+    CLUSTER_DOCTOR,
+    PUSH,
+    PULL,
+    LOGIN,
+    DEPLOY,
+    ...await kubeCommands(),
+  ];
 }
 
 /** Helps of words that are no commands by themselves, or none that are defined. */
@@ -77,7 +95,8 @@ function childrenOf(path: readonly string[], commands: readonly Command<Options>
     const word = words[path.length];
     if (word === undefined) continue;
     const isLast = words.length === path.length + 1;
-    children.set(word, isLast ? summary.replace(/\.$/, "") : WORDS[word] ?? "");
+    if (isLast) children.set(word, summary.replace(/\.$/, ""));
+    else if (!children.has(word)) children.set(word, WORDS[word] ?? "");
   }
   if (path.length === 0) {
     for (const [word, help] of Object.entries(WORDS)) children.set(word, help);

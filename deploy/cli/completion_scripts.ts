@@ -89,7 +89,7 @@ function fishScript(tree: readonly TreeNode[]): string {
 function __spinkube_at
   set -l path
   for word in (commandline -opc)[2..-1]
-    set -l longer (string join ' ' $path $word)
+    set -l longer (string join -- ' ' $path $word)
     contains -- "$longer" ${paths.join(" ")}; and set path $longer
   end
   test "$path" = "$argv[1]"

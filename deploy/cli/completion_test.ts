@@ -39,6 +39,10 @@ const LINES: readonly (readonly [line: string, candidates: readonly string[]])[]
   ]],
   ["spinkube kube get shop --no-h", ["--no-headers"]],
   ["spinkube completion z", ["zsh"]],
+  ["spinkube ne", ["new"]],
+  ["spinkube new shop --val", ["--value", "--values-file"]],
+  ["spinkube doctor --cl", ["--cluster"]],
+  ["spinkube doctor --cluster --kubec", ["--kubeconfig"]],
 ];
 
 for (const [line, candidates] of LINES) {

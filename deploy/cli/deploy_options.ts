@@ -66,6 +66,10 @@ export const KUBE_DEPLOY = defineCommand({
   name: "spinkube kube deploy",
   summary: "Deploys an app that is in a registry.",
   usage: "--from REF [OPTIONS]",
+  details: [
+    "The app is applied on the server's side; what others have set in it stays. With `--wait`, it is said what keeps pods from being ready.",
+  ],
+  exits: { 4: "The app was not ready in time." },
   options: OPTIONS,
   examples: [
     "spinkube kube deploy --from ghcr.io/me/app:v1 --wait",

@@ -295,6 +295,9 @@ export const SCAFFOLD = defineCommand({
   name: "spinkube kube scaffold",
   summary: "Prints the manifest that runs an app on Kubernetes.",
   usage: "--from REF [OPTIONS]",
+  details: [
+    "Neither a kubeconfig nor the network is needed. With a `spin.toml` or an image at hand, variables that the app requires are listed, and names of components are checked.",
+  ],
   options: { ...APP, ...SCALING, ...RUNTIME, ...POD, ...METADATA },
   examples: [
     "spinkube kube scaffold --from ghcr.io/me/app:v1 | kubectl apply -f -",

@@ -45,7 +45,7 @@ export async function waitUntilReady(
   const deadline = Date.now() + timeoutMs;
   let told = "";
   for (;;) {
-    const state = await explainCluster(cluster, () => readState(cluster, name));
+    const state = await explainCluster(cluster, () => readAppState(cluster, name));
     if (isReady(state)) {
       console.error(`${name} is ready`);
       console.log(`http://${name}.${cluster.namespace}.svc (in the cluster)`);
@@ -140,7 +140,8 @@ function hintFor(message = ""): string {
     : "";
 }
 
-async function readState(cluster: Cluster, name: string): Promise<AppState> {
+/** Reads what there is of an app. */
+export async function readAppState(cluster: Cluster, name: string): Promise<AppState> {
   const { client, namespace } = cluster;
   const labelSelector = `${OPERATOR.appLabel}=${name}`;
   const [app, deployment, pods] = await Promise.all([

@@ -35,6 +35,8 @@ export interface FakeSettings {
   readonly hangs?: boolean;
   /** containerd cannot tell what it makes of a configuration. */
   readonly cannotDump?: boolean;
+  /** With what shims end when they are asked for their version. Default: 0. */
+  readonly failingShim?: number;
   /** Restarts that have to fail. */
   readonly failingRestarts?: number;
 }
@@ -174,6 +176,11 @@ export class FakeNode {
     }
     if (text.startsWith("rc-service")) {
       return await this.restart() ? success("") : failure("containerd did not start");
+    }
+    if (command[1] === "-v") {
+      return settings.failingShim === undefined
+        ? success("")
+        : { ...failure("it is broken"), code: settings.failingShim };
     }
     if (!text.includes("containerd")) return { ...failure("no such program"), code: 127 };
     if (text.endsWith("--version")) {

@@ -1,7 +1,7 @@
 /** What becomes of a node when something goes wrong. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { seededRandom } from "../../tests/support/seeded_random.ts";
 import { FakeNode } from "./_node_fixture.ts";
@@ -247,6 +247,50 @@ for (const [name, settings, message] of refusals) {
     }
   });
 }
+
+Deno.test("installShims() leaves the old shim in place when the new one does not start", async () => {
+  // As containerd's shims end: with a signal, without a loader, or with an error of their own.
+  const cases: [kind: "file" | "directory", code: number, isRefused: boolean][] = [
+    ["file", 139, true],
+    ["file", 127, true],
+    ["file", 1, false],
+    ["file", 124, false],
+    ["directory", 1, true],
+    ["directory", 124, false],
+  ];
+  for (const [kind, failingShim, isRefused] of cases) {
+    await using node = await FakeNode.create({ config: CONFIG });
+    await install(node, OLD);
+    const before = await node.snapshot("/opt");
+    await node.change({ failingShim });
+    const warnings: string[] = [];
+    const log = { info: () => {}, warn: (message: string) => void warnings.push(message) };
+    const update = withShim(NEW, async (source) => {
+      const assets = await findAssets(source);
+      const directory = dirname(source);
+      return await install(node, NEW, {
+        log,
+        assets: kind === "file"
+          ? assets
+          : assets.map((asset) => ({ ...asset, kind, source: directory })),
+      });
+    });
+    if (!isRefused) {
+      await update;
+      assert.deepEqual(warnings, ["the shim does not tell its version"]);
+      continue;
+    }
+    await assert.rejects(update, (error) => {
+      assert.ok(error instanceof NodeError);
+      assert.equal(error.exitCode, 4);
+      assert.match(error.message, /-v" ends with \d+: it is broken\. Nothing was changed\.$/);
+      return true;
+    });
+    assert.deepEqual(await node.snapshot("/opt"), before);
+    assert.equal(await node.files.readText(SHIM), OLD);
+    await assertClean(node);
+  }
+});
 
 Deno.test("installShims() keeps the journal when taking back fails too, and the next run ends it", async () => {
   await using node = await FakeNode.create({ config: CONFIG });

@@ -145,6 +145,13 @@ export async function copyAsset(
   }
 }
 
+/** Where the program of an asset is on the node once it is copied, before it takes effect. */
+export function copiedProgram(place: ShimPlace): string {
+  return place.link === undefined
+    ? newPath(place.path)
+    : join(dirname(place.path), place.link.target);
+}
+
 /** Lets what was copied take effect. The old program is kept as the journal says. */
 export async function switchTo(
   files: HostFiles,

@@ -24,6 +24,7 @@ import type { LockFile } from "./lock_file.ts";
 import { explainFailure, NodeError } from "./node_error.ts";
 import { planRestart, restartContainerd } from "./restart.ts";
 import { lastingHandlers, saveState, type Session } from "./session.ts";
+import { tryProgram } from "./program_try.ts";
 import {
   copyAsset,
   type MeasuredAsset,
@@ -136,6 +137,16 @@ async function prepare(
     for (const program of programs) await copyAsset(host.files, program);
   } catch (error) {
     throw explainFailure(error, { what: "Cannot copy the shim to the node" });
+  }
+  try {
+    for (const program of programs) await tryProgram(session, program);
+  } catch (error) {
+    // What an interrupted run kept is needed to take it back.
+    if (state.journal === undefined) {
+      await removeScratch(session);
+      await removeOldVersions(session, state.shims);
+    }
+    throw error;
   }
   await options.onStage?.("copied");
   const journal = await prepareJournal(session, {

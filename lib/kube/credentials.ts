@@ -4,8 +4,8 @@
  * @module
  */
 
-import { join } from "node:path";
 import { errorText, TerminalError } from "../errors.ts";
+import { join } from "../path.ts";
 import type { ClusterConfig, Credentials, ExecPlugin, PemSource } from "./kubeconfig.ts";
 
 /** Milliseconds after which a token file is read again; kubelet renews it long before it ends. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { dirname, join } from "node:path";
 import { errorText } from "../errors.ts";
+import { dirname, join } from "../path.ts";
 
 /** A login. */
 export type Credentials =

@@ -103,6 +103,16 @@ export class ConcurrentInstances {
     return this.#slots.size;
   }
 
+  /** Instances that serve no call. */
+  get idleCount(): number {
+    return this.#slots.values().filter(({ ongoing }) => ongoing === 0).toArray().length;
+  }
+
+  /** Bytes that the instances are charged with. */
+  get bytes(): number {
+    return this.#slots.size * this.#chargedBytes;
+  }
+
   /**
    * Calls an export in an instance that has room, or in a new one.
    * @param options.until The instance is kept until this resolves, even if the guest has nothing more

@@ -113,6 +113,11 @@ export class InstancePool {
     return this.#idle.length;
   }
 
+  /** Bytes that the live instances are charged with. */
+  get bytes(): number {
+    return (this.counters.created - this.counters.discarded) * this.#chargedBytes;
+  }
+
   /**
    * An instance in its initial state, for one request; give it back with {@link release}.
    * @throws {InstanceLimitReached} by rejection, if none becomes free in time.

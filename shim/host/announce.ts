@@ -15,7 +15,9 @@ export interface AnnounceOptions {
   readonly format: "plain" | "json" | "none";
 }
 
-interface AnnouncedRoute {
+/** A public route. */
+export interface AnnouncedRoute {
+  /** The component, or the trigger of a static response. */
   readonly id: string;
   /** The path up to the wildcard; empty for a wildcard at the root. */
   readonly route: string;
@@ -39,7 +41,8 @@ export function formatAnnouncement(app: LockedApp, { baseUrl, format }: Announce
   return ["", `Serving ${baseUrl}`, "Available Routes:", ...lines].join("\n");
 }
 
-function announcedRoutes(app: LockedApp): AnnouncedRoute[] {
+/** The public routes that are used, in the order of the app. */
+export function announcedRoutes(app: LockedApp): AnnouncedRoute[] {
   const descriptions = new Map(
     app.components.map(({ id, metadata }) => [id, metadata?.description]),
   );

@@ -5,8 +5,8 @@
  */
 
 import { fromFileUrl } from "../../lib/file_url.ts";
-import { resolve } from "node:path";
 import { TerminalError } from "../../lib/errors.ts";
+import { resolve } from "../../lib/path.ts";
 import { componentLabels } from "../imports/labels.ts";
 import type { ClientTlsLookup } from "../imports/client_tls.ts";
 import type {
@@ -31,6 +31,7 @@ import {
   type ComponentLogs,
   type ComponentSinks,
   createComponentLogs,
+  type OutputListener,
 } from "./component_logs.ts";
 import { HostInterfaces } from "./host_interfaces.ts";
 import type { HostOptions } from "./host_options.ts";
@@ -45,6 +46,8 @@ export interface AppContextEdge {
   readonly report: (lines: string[]) => void;
   /** Absent if nothing is recorded. */
   readonly telemetry?: HostTelemetry | undefined;
+  /** Gets what components write, beside the logs. */
+  readonly onOutput?: OutputListener | undefined;
 }
 
 /** The interfaces of one app in one isolate. */
@@ -89,6 +92,7 @@ export function createAppContext(
   const logs = createComponentLogs({
     logDir: config.logDir,
     follow: options.follow,
+    onOutput: edge.onOutput,
     report: edge.report,
   });
   const stores = new KeyValueStores(config.keyValueStores, edge.environment);

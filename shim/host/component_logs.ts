@@ -4,14 +4,17 @@
  * @module
  */
 
-import { join } from "node:path";
 import { errorText, TerminalError } from "../../lib/errors.ts";
+import { join } from "../../lib/path.ts";
 import type { LogSink } from "../imports/component_context.ts";
 import { LogFile } from "./log_file.ts";
 import { type LogTarget, LogWriter } from "./log_writer.ts";
 
 /** Which components' output goes to the terminal. */
 export type Follow = "all" | "none" | readonly string[];
+
+/** Takes what a component has written. */
+export type OutputListener = (id: string, stream: "stdout" | "stderr", bytes: Uint8Array) => void;
 
 /** What {@link createComponentLogs} is given. */
 export interface ComponentLogsOptions {
@@ -20,6 +23,8 @@ export interface ComponentLogsOptions {
   readonly follow: Follow;
   /** Where followed output goes; default: stderr of the process. */
   readonly terminal?: LogTarget;
+  /** Gets everything that any component writes. The bytes belong to it, but must not be changed. */
+  readonly onOutput?: OutputListener | undefined;
   /** Gets warnings about logs that cannot be written. */
   readonly report: (lines: string[]) => void;
 }
@@ -60,7 +65,9 @@ export function createComponentLogs(options: ComponentLogsOptions): ComponentLog
   });
 
   function createSink(id: string, stream: "stdout" | "stderr"): LogSink {
-    const targets = isFollowed(options.follow, id) ? [terminal] : [];
+    const targets: Pick<LogWriter, "push">[] = isFollowed(options.follow, id) ? [terminal] : [];
+    const { onOutput } = options;
+    if (onOutput) targets.push({ push: (bytes) => onOutput(id, stream, bytes) });
     if (options.logDir !== undefined) {
       const path = join(options.logDir, `${sanitizeFileName(id)}_${stream}.txt`);
       const file = new LogFile(path);

@@ -42,23 +42,27 @@ export class Exchange implements BodyListener {
   readonly #isHead: boolean;
   readonly #onSlow: (exchange: Exchange) => void;
   readonly #onCancel: () => void;
+  readonly #onWhole: ((bytes: number) => void) | undefined;
 
   /**
    * @param options.isHead Whether the request's method is HEAD: the body is taken, but not sent.
    * @param options.onCancel Called when the client gives up in the middle of the response.
    * @param options.onSlow Called when the guest has set a response whose body is not finished; should call
    * {@link startStreaming} if that is still so when the guest waits for something.
+   * @param options.onWhole Called with the length of a body that is sent in one piece.
    */
   constructor(options: {
     component: string;
     isHead: boolean;
     onSlow: (exchange: Exchange) => void;
     onCancel: () => void;
+    onWhole?: ((bytes: number) => void) | undefined;
   }) {
     this.#component = options.component;
     this.#isHead = options.isHead;
     this.#onSlow = options.onSlow;
     this.#onCancel = options.onCancel;
+    this.#onWhole = options.onWhole;
     this.response = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -144,6 +148,7 @@ export class Exchange implements BodyListener {
       if (!isBodiless) sent = new ReadableStream();
     }
     this.#isSettled = true;
+    if (!(sent instanceof ReadableStream)) this.#onWhole?.(sent?.length ?? 0);
     try {
       this.#resolve(new Response(sent, { status: answer.status, headers }));
     } catch (error) {

@@ -5,13 +5,20 @@ import { Fields, latin1Bytes } from "../imports/http_fields.ts";
 import { OutgoingResponse } from "../imports/wasi_http.ts";
 import { Exchange, UnusableResponse } from "./exchange.ts";
 
-function exchangeFor(options: { isHead?: boolean; onCancel?: () => void } = {}) {
+function exchangeFor(
+  options: {
+    isHead?: boolean;
+    onCancel?: () => void;
+    onWhole?: (bytes: number) => void;
+  } = {},
+) {
   const slow: Exchange[] = [];
   const exchange = new Exchange({
     component: "hello",
     isHead: options.isHead ?? false,
     onSlow: (waiting) => slow.push(waiting),
     onCancel: options.onCancel ?? (() => {}),
+    onWhole: options.onWhole,
   });
   return { exchange, slow };
 }
@@ -56,6 +63,22 @@ Deno.test("Exchange sends a finished body in one piece", async (t) => {
       assert.equal(await sent.text(), "hello");
     });
   }
+});
+
+Deno.test("Exchange tells the length of a body that is whole", async () => {
+  const lengths: number[] = [];
+  const onWhole = (bytes: number) => lengths.push(bytes);
+  for (const text of ["hello", undefined, "unfinished"]) {
+    const { exchange } = exchangeFor({ onWhole });
+    const { response, set } = answer();
+    const body = text === undefined ? undefined : response.body();
+    if (body && text !== undefined) write(body, text);
+    exchange.set(set);
+    if (body && text === "hello") OutgoingBody.finish(body, undefined);
+    else exchange.startStreaming();
+    await (await exchange.response).body?.cancel();
+  }
+  assert.deepEqual(lengths, [5, 0]);
 });
 
 Deno.test("Exchange keeps repeated set-cookie apart and bytes beyond ASCII", async () => {

@@ -58,6 +58,28 @@ export class Guest {
     return { reset: 0, ...counters };
   }
 
+  /** How its instances are made fresh; `shared` if it is of WASI 0.3. */
+  get strategy(): "fresh" | "copy" | "copy-on-write" | "shared" {
+    return "call" in this.#instances ? "shared" : this.#instances.strategy;
+  }
+
+  /** Instances that serve no request. */
+  get idleCount(): number {
+    return this.#instances.idleCount;
+  }
+
+  /** Bytes that its instances are charged with. */
+  get instanceBytes(): number {
+    return this.#instances.bytes;
+  }
+
+  /** What the next request would get: an instance that served another one before, or a new one. */
+  get nextInstance(): "reused" | "new" | "shared" {
+    if ("call" in this.#instances) return "shared";
+    const { idleCount, counters } = this.#instances;
+    return idleCount > 0 && counters.reset > 0 ? "reused" : "new";
+  }
+
   /** Drops all instances. */
   close(): void {
     this.#instances.close();

@@ -35,6 +35,8 @@ const TYPES_02: HandlerTypes = { IncomingRequest, ResponseOutparam };
 export interface CallObserver {
   /** The guest failed after its response had begun, or although it had been sent. */
   onLateFailure(error: GuestFailure): void;
+  /** A response is sent whose body is whole. Absent: nobody wants to know. */
+  readonly onWhole?: ((head: RequestHead, bytes: number) => void) | undefined;
 }
 
 /** Calls the handler of one component. */
@@ -119,12 +121,13 @@ class GuestCall implements SlowRequest {
   }
 
   run(handle: Handle, head: RequestHead): Promise<Response> {
-    const { component, isHead, instance, types } = this.#ongoing!;
+    const { component, isHead, instance, types, observer: { onWhole } } = this.#ongoing!;
     const exchange = new Exchange({
       component,
       isHead,
       onSlow: () => this.#list(),
       onCancel: () => this.#cancel(),
+      onWhole: onWhole && ((bytes) => onWhole(head, bytes)),
     });
     this.#exchange = exchange;
     this.#list();

@@ -21,6 +21,7 @@ import type { LockedApp } from "../loader/locked_app.ts";
 import type { Middleware } from "../loader/middleware.ts";
 import { type AppContext, createAppContext } from "./app_context.ts";
 import type { Command } from "./command.ts";
+import type { OutputListener } from "./component_logs.ts";
 import { Guest } from "./guest.ts";
 import { DEFAULT_REUSE, type HostOptions } from "./host_options.ts";
 import type { HostTelemetry } from "./host_telemetry.ts";
@@ -73,6 +74,8 @@ export interface GuestsEdge {
   /** Absent if nothing is recorded. */
   readonly telemetry?: HostTelemetry | undefined;
   readonly observer?: Observer | undefined;
+  /** Gets what components write, beside the logs. */
+  readonly onOutput?: OutputListener | undefined;
 }
 
 /** The components of an app in one isolate. The owner closes it, after the last call. */

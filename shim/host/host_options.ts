@@ -9,6 +9,7 @@ import type { ReuseLimits } from "../engine/concurrent_instances.ts";
 import type { InstanceStrategy } from "../engine/instance_pool.ts";
 import type { RuntimeConfig } from "../imports/runtime_config.ts";
 import type { TelemetrySettings } from "../telemetry/settings.ts";
+import type { LiveAddress } from "./live/live_server.ts";
 
 /** How instances of WASI 0.3 components are reused unless something else is said: as Spin does it. */
 export const DEFAULT_REUSE: ReuseLimits = {
@@ -57,8 +58,18 @@ export interface HostOptions {
   readonly reuse?: ReuseLimits;
   /** Milliseconds of CPU one request may use; 0: no limit. */
   readonly cpuLimitMs: number;
+  /** One isolate serves until it is busy, and then all do. Absent: all do from the beginning. */
+  readonly startsWorkersWhenBusy?: boolean;
   /** Milliseconds that requests in flight get to end after a stop signal. */
   readonly graceMs: number;
+  /**
+   * Milliseconds, part of {@link graceMs}, for which new HTTP requests are served after a stop
+   * signal: whoever spreads them over hosts learns of the end later than the host does. It ends
+   * earlier if none has come for a second. Absent: none are.
+   */
+  readonly lingerMs?: number;
+  /** Name that the process takes once it serves, for whoever waits for that. Absent: its own. */
+  readonly servingName?: string;
   /** Show the cause of a failed request in the response. Never set in production. */
   readonly explainErrors: boolean;
   /** Arguments of the app's commands, after their own names. */
@@ -67,6 +78,8 @@ export interface HostOptions {
   readonly telemetry?: TelemetrySettings;
   /** Where metrics for Prometheus are served. Absent: nowhere, at no cost. */
   readonly metrics?: { readonly hostname: string; readonly port: number };
+  /** Where the live page is served. Never in pods. Absent: nowhere, at no cost. */
+  readonly livePage?: LiveAddress;
   /** Components may import the experimental interfaces `wasi:otel@0.2.0-rc.2`. Default: no. */
   readonly offersOtel?: boolean;
   /** File to which the host functions that components call are written; see `call_recorder.ts`. */

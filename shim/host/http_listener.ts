@@ -11,6 +11,8 @@ import { errorText, TerminalError } from "../../lib/errors.ts";
 const PORTS_TO_TRY = 10;
 /** Milliseconds between two tries to listen again. */
 const RETRY_MS = 50;
+/** Milliseconds without a new request after which nobody is expected to come any more. */
+const QUIET_MS = 1_000;
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -19,6 +21,8 @@ export interface ListenOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Other isolates listen on the same port. */
   readonly isShared: boolean;
+  /** See `HostOptions.lingerMs`. Default: 0. */
+  readonly lingerMs?: number;
 }
 
 /** Answers requests. */
@@ -43,24 +47,31 @@ export function findPort(
       return listener.addr.port;
     } catch (error) {
       if (!(error instanceof Deno.errors.AddrInUse)) {
-        throw new TerminalError(
-          "CannotListen",
-          `Cannot listen on ${hostname}:${candidate}: ${errorText(error)}`,
-          { cause: error },
-        );
+        throw cannotListen(error, { hostname, port: candidate });
       }
     }
   }
+  if (!options.findFreePort) throw cannotListen(new Deno.errors.AddrInUse(), options);
   throw new TerminalError(
     "AddressInUse",
-    options.findFreePort
-      ? `Couldn't find a free port in the range ${port}-${
-        port + PORTS_TO_TRY
-      }. Consider retrying ` +
-        "with a different base port."
-      : `${hostname}:${port} is already in use. To have Spin search for a free port, use the ` +
-        "--find-free-port option.",
+    `Couldn't find a free port in the range ${port}-${port + PORTS_TO_TRY}. Consider retrying ` +
+      "with a different base port.",
   );
+}
+
+function cannotListen(
+  error: unknown,
+  { hostname, port }: { hostname: string; port: number },
+): TerminalError {
+  if (error instanceof Deno.errors.AddrInUse) {
+    return new TerminalError(
+      "AddressInUse",
+      `${hostname}:${port} is already in use. To have Spin search for a free port, use the ` +
+        "--find-free-port option.",
+    );
+  }
+  const message = `Cannot listen on ${hostname}:${port}: ${errorText(error)}`;
+  return new TerminalError("CannotListen", message, { cause: error });
 }
 
 /** What a listener works with. */
@@ -81,28 +92,51 @@ export class HttpListener {
   readonly #edge: ListenerEdge;
   #server: Deno.HttpServer;
   #isStopping = false;
+  #isLeaving = false;
+  #lastRequest = 0;
   /** Settles when the listener has stopped. */
   readonly finished: Promise<void>;
 
-  /** Starts to listen. The caller stops it. */
+  /**
+   * Starts to listen. The caller stops it.
+   * @throws {TerminalError} if it cannot.
+   */
   constructor(options: ListenOptions, edge: ListenerEdge) {
     this.#options = options;
     this.#edge = edge;
-    this.#server = this.#listen();
+    try {
+      this.#server = this.#listen();
+    } catch (error) {
+      throw cannotListen(error, options);
+    }
     this.finished = this.#keepListening();
   }
 
   /**
-   * Stops accepting and waits for the requests in flight.
+   * Stops accepting, after `lingerMs` at the latest, and waits for the requests in flight.
    * @param graceMs After so many milliseconds it returns all the same. What is left then is cut off
    * by the end of the process or worker.
    */
   async stop(graceMs: number): Promise<void> {
-    this.#isStopping = true;
     const { promise: cut, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, graceMs);
+    await this.#linger(Math.min(this.#options.lingerMs ?? 0, graceMs));
+    this.#isStopping = true;
     await Promise.race([this.#drain(), cut]);
     clearTimeout(timer);
+  }
+
+  /** Goes on serving until nobody comes any more, and sends away who holds a connection. */
+  async #linger(limitMs: number): Promise<void> {
+    this.#isLeaving = true;
+    const start = performance.now();
+    for (;;) {
+      const now = performance.now();
+      const quiet = Math.max(start, this.#lastRequest) + QUIET_MS;
+      const left = Math.min(start + limitMs, quiet) - now;
+      if (left <= 0) return;
+      await new Promise((resolve) => setTimeout(resolve, left));
+    }
   }
 
   async #drain(): Promise<void> {
@@ -115,13 +149,23 @@ export class HttpListener {
   }
 
   #listen(): Deno.HttpServer {
-    const { hostname, port, tls, isShared } = this.#options;
+    const { hostname, port, tls, isShared, lingerMs = 0 } = this.#options;
+    const handler = lingerMs > 0 ? this.#watched(this.#edge.handler) : this.#edge.handler;
     const shared = { hostname, port, reusePort: isShared, onListen() {} };
     const options = tls ? { ...shared, cert: tls.cert, key: tls.key } : shared;
     return (this.#edge.serve ?? Deno.serve)(
       { ...options, onError: (error) => this.#failed(error) },
-      (request, info) => this.#edge.handler(request, info as { remoteAddr: Deno.Addr }),
+      (request, info) => handler(request, info as { remoteAddr: Deno.Addr }),
     );
+  }
+
+  /** Knows when requests come. */
+  #watched(handler: Handler): Handler {
+    return (request, info) => {
+      this.#lastRequest = performance.now();
+      const response = handler(request, info);
+      return this.#isLeaving ? withoutKeepAlive(response) : response;
+    };
   }
 
   /** The handler answers its own failures; what arrives here broke off while it was sent. */
@@ -159,4 +203,11 @@ export class HttpListener {
       return false;
     }
   }
+}
+
+/** The client asks for its next connection elsewhere. HTTP/2 has other means, and ignores it. */
+export async function withoutKeepAlive(answer: Response | Promise<Response>): Promise<Response> {
+  const response = await answer;
+  response.headers.set("connection", "close");
+  return response;
 }

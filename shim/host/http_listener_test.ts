@@ -189,3 +189,44 @@ Deno.test("HttpListener reports a response that breaks off, but not one that a g
   assert.deepEqual(lines, ["Response broken off: disk on fire"]);
   await listener.stop(1_000);
 });
+
+Deno.test("HttpListener.stop() serves whoever still comes before it stops accepting", async () => {
+  const port = freePort();
+  const listener = new HttpListener({ ...listenOn(port), lingerMs: 10_000 }, {
+    handler: () => new Response("here"),
+    report: () => assert.fail("nothing to report"),
+  });
+  const url = `http://${LOOPBACK}:${port}/`;
+  async function get(): Promise<string | null> {
+    const response = await fetch(url);
+    await response.body?.cancel();
+    return response.headers.get("connection");
+  }
+  assert.equal(await get(), null);
+  const start = performance.now();
+  const stopped = listener.stop(20_000);
+  let last = 0;
+  while (performance.now() - start < 1_500) {
+    last = performance.now();
+    assert.equal(await get(), "close");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await stopped;
+  assert.ok(performance.now() - last >= 950, "a second after the last one");
+  await assert.rejects(fetch(url), TypeError);
+});
+
+Deno.test("HttpListener.stop() does not serve new requests for longer than it may", async () => {
+  for (const [lingerMs, graceMs] of [[200, 10_000], [10_000, 200]] as const) {
+    const port = freePort();
+    const listener = new HttpListener({ ...listenOn(port), lingerMs }, {
+      handler: () => new Response("here"),
+      report: () => assert.fail("nothing to report"),
+    });
+    const start = performance.now();
+    await listener.stop(graceMs);
+    const took = performance.now() - start;
+    assert.ok(took >= 190 && took < 900, `${took} ms`);
+    await assert.rejects(fetch(`http://${LOOPBACK}:${port}/`), TypeError);
+  }
+});

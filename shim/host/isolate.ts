@@ -14,6 +14,8 @@ import { createHttpGuest, type HttpGuest } from "./http_guest.ts";
 import type { Handler } from "./http_listener.ts";
 import { componentExecutors, type HttpRoute, httpRoutes } from "./http_triggers.ts";
 import { createInternalRequests } from "./internal_requests.ts";
+import type { LiveRecorder } from "./live/live_recorder.ts";
+import type { LiveSource } from "./live/live_report.ts";
 import type { HostMetrics } from "./metrics/host_metrics.ts";
 import type { Snapshot } from "./metrics/samples.ts";
 import { combineObservers } from "./observer.ts";
@@ -31,6 +33,8 @@ export interface Isolate {
   readonly guests: Guests;
   /** Its numbers; absent if no metrics are served. */
   readonly snapshot?: () => Snapshot;
+  /** What the live page is told; absent if there is none. */
+  readonly live?: LiveSource;
   close(): Promise<void>;
 }
 
@@ -38,7 +42,12 @@ export interface Isolate {
  * Loads an app into the current isolate.
  * @throws {TerminalError} if a component cannot be linked or has no handler for its trigger.
  */
-export async function createIsolate(init: IsolateInit, edge: IsolateEdge): Promise<Isolate> {
+export async function createIsolate(
+  init: IsolateInit,
+  outerEdge: IsolateEdge,
+): Promise<Isolate> {
+  const live = await createLiveRecorder(init);
+  const edge = live ? withRecordedReports(outerEdge, live) : outerEdge;
   const routes = httpRoutes(init.app);
   const callers = new Map<string, HttpGuest>();
   const internal = createInternalRequests({
@@ -51,19 +60,23 @@ export async function createIsolate(init: IsolateInit, edge: IsolateEdge): Promi
   middleware?.checkMiddleware(init.components);
   const telemetry = await createTelemetry(init, edge);
   const metrics = await createMetrics(init);
-  const observer = combineObservers([telemetry, metrics].filter((item) => item !== undefined));
+  const observer = combineObservers(
+    [telemetry, metrics, live].filter((item) => item !== undefined),
+  );
   let links: ReadonlyMap<string, HttpGuest> | undefined;
   const guests = await loadGuests(init, {
     internal,
     next: (id) => links!.get(id)!,
     telemetry,
     observer,
+    onOutput: live?.output,
     ...edge,
   });
   const slow = new SlowRequests();
   const calls: CallObserver = {
     onLateFailure: (error) =>
       edge.report([`Warning: Component error after response started: ${error.message}`]),
+    onWhole: live?.whole,
   };
   try {
     for (const [component, wagi] of componentExecutors(routes)) {
@@ -79,6 +92,9 @@ export async function createIsolate(init: IsolateInit, edge: IsolateEdge): Promi
     for (const [id, caller] of telemetry ? callers : []) {
       const isWagi = routes.some(({ component, wagi }) => component === id && wagi);
       callers.set(id, telemetry!.traceGuest(id, caller, isWagi ? "wagi" : "wasm"));
+    }
+    for (const [id, caller] of live ? callers : []) {
+      callers.set(id, live!.watchGuest(caller, guests.all.find((guest) => guest.id === id)));
     }
   } catch (error) {
     await guests.close();
@@ -98,6 +114,7 @@ export async function createIsolate(init: IsolateInit, edge: IsolateEdge): Promi
       request.method === "HEAD" ? answerHead(app, request, info) : app.fetch(request, info),
     guests,
     ...(metrics ? { snapshot: () => metrics.snapshot(guests, init) } : {}),
+    ...(live ? { live: { take: () => live.take(guests) } } : {}),
     async close() {
       await guests.close();
       await telemetry?.close(FLUSH_MS);
@@ -110,6 +127,24 @@ async function createMetrics({ options }: IsolateInit): Promise<HostMetrics | un
   if (!options.metrics) return undefined;
   const { HostMetrics } = await import("./metrics/host_metrics.ts");
   return new HostMetrics();
+}
+
+/** Loaded only if there is a live page. */
+async function createLiveRecorder({ options }: IsolateInit): Promise<LiveRecorder | undefined> {
+  if (!options.livePage) return undefined;
+  const { LiveRecorder } = await import("./live/live_recorder.ts");
+  return new LiveRecorder();
+}
+
+/** What the user is told is seen on the page, too. */
+function withRecordedReports(edge: IsolateEdge, live: LiveRecorder): IsolateEdge {
+  return {
+    ...edge,
+    report(lines) {
+      live.report(lines);
+      edge.report(lines);
+    },
+  };
 }
 
 /** Loaded only if there is something to record. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { dirname } from "node:path";
+import { dirname } from "../../lib/path.ts";
 import type { LogTarget } from "./log_writer.ts";
 
 /** How long an open file is trusted to be the one at its path, in milliseconds. */

@@ -10,10 +10,12 @@ import { announce } from "./announce.ts";
 import { checkApp } from "./app_context.ts";
 import { isolateCount, memoryLimit, readTextFile } from "./cpu_limit.ts";
 import type { IsolateInit } from "./guests.ts";
+import type { ElasticWorkers } from "./elastic_workers.ts";
 import type { HostOptions } from "./host_options.ts";
 import { findPort, HttpListener, type ListenOptions } from "./http_listener.ts";
 import { httpRoutes } from "./http_triggers.ts";
 import { createIsolate, type Isolate } from "./isolate.ts";
+import type { LiveServer } from "./live/live_server.ts";
 import type { MetricsServer } from "./metrics/metrics_server.ts";
 import { prepareComponents, TemporaryDirectory } from "./prepare_components.ts";
 import { writeReport } from "./report.ts";
@@ -44,7 +46,7 @@ export async function runHost(
   await using temporary = new TemporaryDirectory();
   const components = await prepareComponents(app, { options, temporary });
   const hasHttp = app.triggers.some(({ trigger_type: type }) => type === "http");
-  const port = hasHttp ? findPort({ ...options.listen, findFreePort: options.findFreePort }) : 0;
+  const port = hasHttp ? choosePort(options) : 0;
   const workerCount = !hasHttp
     ? 1
     : options.workers ?? isolateCount(navigator.hardwareConcurrency, readTextFile);
@@ -85,22 +87,48 @@ async function serve(
   const http = hasHttp ? await serveHttp(server) : undefined;
   const running: RunningTrigger[] = [];
   let metrics: MetricsServer | undefined;
+  let live: LiveServer | undefined;
   try {
-    metrics = await serveMetrics(server, http?.workers);
+    metrics = await serveMetrics(server, () => http?.workers());
+    live = await serveLivePage(server, () => http?.workers());
     if (app.triggers.some(({ trigger_type: type }) => type !== "http")) {
       running.push(...await startOthers(server));
     }
+    if (options.servingName !== undefined) takeName(options.servingName);
     return await firstEnd(running, { signal, hasHttp });
   } finally {
     await Promise.all([http?.stop(), ...running.map((trigger) => trigger.stop(options.graceMs))]);
-    await metrics?.stop();
+    await Promise.all([metrics?.stop(), live?.stop()]);
   }
+}
+
+function takeName(name: string): void {
+  try {
+    Deno.writeTextFileSync("/proc/self/comm", name);
+  } catch {
+    // Whoever waits for it does not wait for ever; that is no reason not to serve.
+  }
+}
+
+/** The code for it is loaded if it is asked for. */
+async function serveLivePage(
+  { isolate: { live }, isolateInit: { app, options }, baseUrl }: Server,
+  workers: () => Workers | undefined,
+): Promise<LiveServer | undefined> {
+  if (!options.livePage || !live) return undefined;
+  const { startLiveServer } = await import("./live/live_server.ts");
+  const server = startLiveServer(options.livePage);
+  server.hub.addSources(() => [live, ...workers()?.liveSources() ?? []]);
+  const { summarizeApp } = await import("./live/app_summary.ts");
+  server.hub.setApp(summarizeApp(app, { baseUrl }));
+  writeReport([`Live page: ${server.url}`]);
+  return server;
 }
 
 /** The code for it is loaded if an address is given. */
 async function serveMetrics(
   { isolate, isolateInit: { options } }: Server,
-  workers: Workers | undefined,
+  workers: () => Workers | undefined,
 ): Promise<MetricsServer | undefined> {
   const { snapshot } = isolate;
   if (!options.metrics || !snapshot) return undefined;
@@ -108,7 +136,7 @@ async function serveMetrics(
   const server = startMetricsServer(
     options.metrics,
     async () => {
-      const others = await workers?.snapshots();
+      const others = await workers()?.snapshots();
       return { live: [snapshot(), ...others?.live ?? []], gone: others?.gone ?? [] };
     },
   );
@@ -118,28 +146,53 @@ async function serveMetrics(
 
 async function serveHttp(
   server: Server,
-): Promise<{ readonly workers: Workers | undefined; stop(): Promise<void> }> {
-  const { options, app } = server.isolateInit;
+): Promise<{ readonly workers: () => Workers | undefined; stop(): Promise<void> }> {
+  const { isolate, isolateInit, workerCount } = server;
+  const { options, app } = isolateInit;
   const listen: ListenOptions = {
     hostname: options.listen.hostname,
     port: server.port,
-    isShared: server.workerCount > 1,
+    isShared: workerCount > 1,
     ...(options.tls ? { tls: options.tls } : {}),
+    ...(options.lingerMs ? { lingerMs: options.lingerMs } : {}),
   };
   const report = (line: string): void => writeReport([line]);
-  const listener = new HttpListener(listen, { handler: server.isolate.handler, report });
-  const workers = await startWorkers({ isolate: server.isolateInit, listen }, {
-    count: server.workerCount - 1,
-    report,
-  });
+  const start = (): Promise<Workers> =>
+    startWorkers({ isolate: isolateInit, listen }, { count: workerCount - 1, report });
+  const elastic = workerCount > 1 && options.startsWorkersWhenBusy
+    ? await createElastic(isolate, { start, report })
+    : undefined;
+  const handler = elastic?.handler ?? isolate.handler;
+  if (listen.isShared) findPort({ ...listen, findFreePort: false });
+  const listener = new HttpListener(listen, { handler, report });
+  // With one CPU there are none, and the code for them is not loaded.
+  const fixed = workerCount > 1 && !elastic ? await start() : undefined;
   reportDuplicates(app);
   announce(app, { baseUrl: server.baseUrl, format: options.announce });
   return {
-    workers,
+    workers: () => elastic?.workers ?? fixed,
     async stop() {
-      await Promise.all([listener.stop(options.graceMs), workers?.stop(options.graceMs)]);
+      const { graceMs } = options;
+      await Promise.all([listener, elastic, fixed].map((part) => part?.stop(graceMs)));
     },
   };
+}
+
+/**
+ * A port that is given is checked when everything else is ready: for a moment the check accepts
+ * connections, which are then broken off, and in a pod clients may come as soon as they can connect.
+ */
+function choosePort({ listen, findFreePort }: HostOptions): number {
+  return listen.port === 0 || findFreePort ? findPort({ ...listen, findFreePort }) : listen.port;
+}
+
+async function createElastic(
+  { handler }: Isolate,
+  edge: { start: () => Promise<Workers>; report: (line: string) => void },
+): Promise<ElasticWorkers<Workers>> {
+  const { ElasticWorkers, mainThreadTimeMs } = await import("./elastic_workers.ts");
+  const threadTimeMs = (): number => mainThreadTimeMs(Deno.readTextFileSync, Deno.pid);
+  return new ElasticWorkers({ ...edge, handler, threadTimeMs });
 }
 
 /** Starts every trigger but HTTP; the code for them is loaded for apps that have some. */
@@ -179,12 +232,10 @@ async function firstEnd(
   return await Promise.race([stopped, over]);
 }
 
-/** With one CPU there are none, and the code for them is not loaded. */
 async function startWorkers(
   init: WorkerInit,
   { count, report }: { count: number; report: (line: string) => void },
-): Promise<Workers | undefined> {
-  if (count === 0) return undefined;
+): Promise<Workers> {
   const { Workers } = await import("./workers.ts");
   const workers = new Workers(init, { report });
   workers.start(count);

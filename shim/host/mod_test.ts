@@ -93,7 +93,7 @@ Deno.test("runHost() says that the port is taken before it serves anything", asy
     const attempt = runHost(appOf([FIXED]), {
       ...options,
       listen: { hostname: "127.0.0.1", port: taken.addr.port },
-    }, AbortSignal.abort());
+    }, new AbortController().signal);
     await assert.rejects(attempt, /is already in use/);
   });
 });

@@ -13,6 +13,8 @@ import type { IsolateInit } from "./guests.ts";
 import type { HostOptions } from "./host_options.ts";
 import { findPort, type Handler, HttpListener } from "./http_listener.ts";
 import { createIsolate, type Isolate } from "./isolate.ts";
+import { summarizeApp } from "./live/app_summary.ts";
+import type { LiveHub } from "./live/live_hub.ts";
 import { checkTriggers, formatBaseUrl, guestBytes, startOthers } from "./mod.ts";
 import { prepareComponents, TemporaryDirectory } from "./prepare_components.ts";
 import { writeReport } from "./report.ts";
@@ -47,12 +49,26 @@ export class ReloadingHost {
   readonly #temporary = new TemporaryDirectory();
   readonly #graceMs: number;
   readonly #ending = new Set<Promise<void>>();
+  readonly #live: LiveHub | undefined;
+  /** Those that serve, and those that still end. */
+  readonly #isolates = new Set<Isolate>();
   #current: Generation | undefined;
   #problem: string | undefined = "The app is not built yet.";
 
-  /** @throws {TerminalError} if it cannot listen. */
-  constructor(options: Pick<HostOptions, "listen" | "findFreePort" | "tls" | "graceMs">) {
+  /**
+   * @param options.live What the live page shows, if there is one.
+   * @throws {TerminalError} if it cannot listen.
+   */
+  constructor(
+    options: Pick<HostOptions, "listen" | "findFreePort" | "tls" | "graceMs"> & {
+      live?: LiveHub | undefined;
+    },
+  ) {
     const { listen, findFreePort, tls, graceMs } = options;
+    this.#live = options.live;
+    this.#live?.addSources(() =>
+      [...this.#isolates].flatMap((isolate) => isolate.live ? [isolate.live] : [])
+    );
     this.#port = findPort({ ...listen, findFreePort });
     this.#baseUrl = formatBaseUrl(options, this.#port);
     this.#graceMs = graceMs;
@@ -78,6 +94,7 @@ export class ReloadingHost {
    */
   async load(app: LockedApp, { options, onEnd }: LoadGeneration): Promise<void> {
     const environment = (name: string) => Deno.env.get(name);
+    const start = performance.now();
     await checkTriggers(app);
     checkApp(app, { options, environment });
     const isolateInit: IsolateInit = {
@@ -92,6 +109,9 @@ export class ReloadingHost {
     const old = this.#current;
     this.#current = { isolate, triggers, requests: new Set(), onEnd };
     this.#problem = undefined;
+    this.#isolates.add(isolate);
+    const summary = this.#live && summarizeApp(app, { baseUrl: this.#baseUrl });
+    if (summary) this.#live?.setApp(summary, { loadMs: performance.now() - start });
     if (old) this.#end(old);
     else announce(app, { baseUrl: this.#baseUrl, format: options.announce });
   }
@@ -99,6 +119,12 @@ export class ReloadingHost {
   /** Tells browsers what is wrong, until an app is loaded. */
   explain(problem: string): void {
     this.#problem = problem;
+    this.#live?.setProblem(problem);
+  }
+
+  /** Tells the live page what goes on. */
+  begin(phase: "building" | "loading"): void {
+    this.#live?.setPhase(phase);
   }
 
   /** Takes no more requests, and lets those in work end. */
@@ -158,6 +184,8 @@ export class ReloadingHost {
     const timer = setTimeout(resolve, this.#graceMs);
     await Promise.race([Promise.all(requests), cut]);
     clearTimeout(timer);
+    await this.#live?.collect();
+    this.#isolates.delete(isolate);
     await isolate.close();
     await onEnd();
   }

@@ -8,6 +8,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { HttpListener, type ListenOptions } from "./http_listener.ts";
 import type { IsolateInit } from "./guests.ts";
 import { createIsolate } from "./isolate.ts";
+import type { LiveReport } from "./live/live_report.ts";
 import type { Snapshot } from "./metrics/samples.ts";
 import { writeReport } from "./report.ts";
 
@@ -21,10 +22,17 @@ export interface WorkerInit {
 export type WorkerMessage =
   | { readonly type: "ready" }
   | { readonly type: "stopped" }
-  | { readonly type: "metrics"; readonly question: number; readonly snapshot: Snapshot };
+  | { readonly type: "metrics"; readonly question: number; readonly snapshot: Snapshot }
+  | { readonly type: "live"; readonly question: number; readonly report: LiveReport };
 /** From the main isolate to the worker, which answers with its numbers. */
 export interface MetricsMessage {
   readonly type: "metrics";
+  /** Goes back with the answer. */
+  readonly question: number;
+}
+/** From the main isolate to the worker, which answers with what the live page is to be told. */
+export interface LiveMessage {
+  readonly type: "live";
   /** Goes back with the answer. */
   readonly question: number;
 }
@@ -48,8 +56,14 @@ export async function runWorker(): Promise<void> {
   });
   port.postMessage({ type: "ready" } satisfies WorkerMessage);
   const { graceMs } = await new Promise<StopMessage>((resolve) => {
-    port.on("message", (message: StopMessage | MetricsMessage) => {
+    port.on("message", async (message: StopMessage | MetricsMessage | LiveMessage) => {
       if (message.type === "stop") return resolve(message);
+      if (message.type === "live") {
+        const report = await isolate.live?.take();
+        if (!report) return;
+        const { question } = message;
+        return port.postMessage({ type: "live", question, report } satisfies WorkerMessage);
+      }
       const snapshot = isolate.snapshot?.() ?? {};
       port.postMessage(
         { type: "metrics", question: message.question, snapshot } satisfies WorkerMessage,

@@ -6,8 +6,15 @@
 
 import { Worker } from "node:worker_threads";
 import { errorText } from "../../lib/errors.ts";
+import type { LiveReport, LiveSource } from "./live/live_report.ts";
 import type { Snapshot } from "./metrics/samples.ts";
-import type { MetricsMessage, StopMessage, WorkerInit, WorkerMessage } from "./worker_main.ts";
+import type {
+  LiveMessage,
+  MetricsMessage,
+  StopMessage,
+  WorkerInit,
+  WorkerMessage,
+} from "./worker_main.ts";
 
 /** Milliseconds before a dead worker is replaced; doubles each time it dies without serving. */
 const FIRST_DELAY_MS = 50;
@@ -19,6 +26,8 @@ const METRICS_MS = 1_000;
 
 interface Member {
   readonly worker: Worker;
+  /** What the live page asks. */
+  readonly live: LiveSource;
   isReady: boolean;
   /** Its last numbers, if anybody asked for them. */
   snapshot?: Snapshot;
@@ -39,6 +48,7 @@ export class Workers {
   readonly #module: URL;
   readonly #members = new Set<Member>();
   readonly #restarts = new Set<ReturnType<typeof setTimeout>>();
+  #waiting: (() => void)[] = [];
   #isStopping = false;
   #questions = 0;
   readonly #gone: Snapshot[] = [];
@@ -55,6 +65,13 @@ export class Workers {
     for (let i = 0; i < count; i++) this.#spawn(FIRST_DELAY_MS);
   }
 
+  /** Resolves when all that were started serve. */
+  async allServe(): Promise<void> {
+    while ([...this.#members].some(({ isReady }) => !isReady)) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
   /** Asks all workers for their numbers. */
   async snapshots(): Promise<WorkerSnapshots> {
     const question = this.#questions++;
@@ -68,6 +85,11 @@ export class Workers {
     return { live, gone: this.#gone };
   }
 
+  /** Those that serve, as the live page asks them. */
+  liveSources(): readonly LiveSource[] {
+    return [...this.#members].filter(({ isReady }) => isReady).map(({ live }) => live);
+  }
+
   /** Drains and ends all workers. One that is still starting has nothing to drain. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopping = true;
@@ -77,11 +99,14 @@ export class Workers {
 
   #spawn(delayMs: number): void {
     const worker = new Worker(this.#module, { workerData: this.#init });
-    const member: Member = { worker, isReady: false };
+    const live = { take: () => askForLive(worker, this.#questions++) };
+    const member: Member = { worker, live, isReady: false };
     this.#members.add(member);
     let reason = "it returned";
     worker.on("message", (message: WorkerMessage) => {
-      if (message.type === "ready") member.isReady = true;
+      if (message.type !== "ready") return;
+      member.isReady = true;
+      for (const resolve of this.#waiting.splice(0)) resolve();
     });
     worker.on("error", (error) => reason = errorText(error));
     worker.on("exit", () => {
@@ -113,6 +138,24 @@ async function askForMetrics(worker: Worker, question: number): Promise<Snapshot
   clearTimeout(timer);
   worker.off("message", onMessage);
   return snapshot;
+}
+
+/** Waits as long as it takes: what the worker tells, it tells once. */
+async function askForLive(worker: Worker, question: number): Promise<LiveReport | undefined> {
+  const { promise, resolve } = Promise.withResolvers<LiveReport | undefined>();
+  function onMessage(message: WorkerMessage): void {
+    if (message.type === "live" && message.question === question) resolve(message.report);
+  }
+  function onExit(): void {
+    resolve(undefined);
+  }
+  worker.on("message", onMessage);
+  worker.on("exit", onExit);
+  worker.postMessage({ type: "live", question } satisfies LiveMessage);
+  const report = await promise;
+  worker.off("message", onMessage);
+  worker.off("exit", onExit);
+  return report;
 }
 
 async function stopMember({ worker, isReady }: Member, graceMs: number): Promise<void> {

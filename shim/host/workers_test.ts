@@ -120,3 +120,23 @@ Deno.test("Workers.stop() ends a worker that does not answer", async () => {
     },
   );
 });
+
+Deno.test("Workers are asked for the live page one by one; one that dies gives no answer", async () => {
+  const code = `parentPort.postMessage({ type: "ready" });
+    parentPort.on("message", ({ type, question, graceMs }) => {
+      if (type === "stop") return parentPort.postMessage({ type: "stopped" });
+      if (question > 0) throw new Error("broken");
+      parentPort.postMessage({ type: "live", question: question + 1, report: { inFlight: 1 } });
+      parentPort.postMessage({ type: "live", question, report: { inFlight: 5 } });
+    });`;
+  await withWorkers(code, async (workers) => {
+    assert.deepEqual(workers.liveSources(), []);
+    workers.start(1);
+    await until(() => workers.liveSources().length === 1, "it is ready");
+    const source = workers.liveSources()[0]!;
+    assert.equal(workers.liveSources()[0], source);
+    assert.equal((await source.take())?.inFlight, 5);
+    assert.equal(await source.take(), undefined);
+    await workers.stop(0);
+  });
+});

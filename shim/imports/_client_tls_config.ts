@@ -5,9 +5,9 @@
  * @module
  */
 
-import { isAbsolute, join } from "node:path";
 import { errorText } from "../../lib/errors.ts";
 import { nodeCrypto } from "../../lib/node_builtins.ts";
+import { isAbsolute, join } from "../../lib/path.ts";
 import type { TomlTable } from "../loader/toml_document.ts";
 import { type ConfigReader, formatPath } from "./_config_reader.ts";
 

@@ -6,7 +6,7 @@
 
 import type { BigIntStats } from "node:fs";
 import { fs } from "../../lib/node_builtins.ts";
-import { join } from "node:path";
+import { join } from "../../lib/path.ts";
 import type { Mount } from "./component_context.ts";
 
 /** What is at one place of a tree. */

@@ -5,7 +5,7 @@
  */
 
 import { fs } from "../../lib/node_builtins.ts";
-import { sep } from "node:path";
+import { SEPARATOR } from "../../lib/path.ts";
 import type { Entry, MountRoot } from "./_mount_root.ts";
 import type { FsErrorCode } from "./_fs_errors.ts";
 
@@ -13,7 +13,7 @@ import type { FsErrorCode } from "./_fs_errors.ts";
 const MAX_LINKS = 40;
 
 /** What would split a name on the host but not for the guest: backslashes and drives of Windows. */
-const HOST_SEPARATORS = sep === "/" ? /[/]/ : /[\\/:]/;
+const HOST_SEPARATORS = SEPARATOR === "/" ? /[/]/ : /[\\/:]/;
 
 /** A place that a path leads to. */
 export interface Place {

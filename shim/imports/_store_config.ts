@@ -5,8 +5,8 @@
  * @module
  */
 
-import { isAbsolute, join } from "node:path";
 import { suggest } from "../../lib/nearest.ts";
+import { isAbsolute, join } from "../../lib/path.ts";
 import type { TomlTable } from "../loader/toml_document.ts";
 import type { ConfigReader } from "./_config_reader.ts";
 import { checkHttpUrl } from "./_http_url.ts";

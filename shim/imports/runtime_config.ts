@@ -8,9 +8,9 @@
  * @module
  */
 
-import { isAbsolute, join } from "node:path";
 import { ManifestError } from "../../lib/errors.ts";
 import { nearest } from "../../lib/nearest.ts";
+import { isAbsolute, join } from "../../lib/path.ts";
 import { parseTomlDocument, type TomlTable } from "../loader/toml_document.ts";
 import { type ClientTlsConfig, readClientTls } from "./_client_tls_config.ts";
 import { type ConfigReader, createConfigReader } from "./_config_reader.ts";

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { isAbsolute, join } from "node:path";
 import { TerminalError } from "../../lib/errors.ts";
 import { suggest } from "../../lib/nearest.ts";
+import { isAbsolute, join } from "../../lib/path.ts";
 import type { LockedApp } from "../loader/locked_app.ts";
 import { componentLabels } from "./labels.ts";
 import { parseRedisAddress } from "./_redis_address.ts";

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { errorText } from "../../lib/errors.ts";
+import { dirname } from "../../lib/path.ts";
 import type { MaybePromise } from "./component_context.ts";
 
 /** How long a statement waits for another connection's lock, in milliseconds. */

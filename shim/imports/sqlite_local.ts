@@ -4,7 +4,6 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import type { SQLInputValue } from "node:sqlite";
 import type {
   MaybePromise,
@@ -232,6 +231,21 @@ function checkSize(rows: Iterable<unknown>): void {
 }
 
 function byteLength(value: SqlValue): number {
-  if (typeof value === "string") return Buffer.byteLength(value);
+  if (typeof value === "string") return utf8Length(value);
   return value instanceof Uint8Array ? value.length : 8;
+}
+
+/** `Buffer.byteLength()`, without loading Node's module. */
+function utf8Length(text: string): number {
+  let length = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit < 0x80) continue;
+    // Both halves of a pair: four bytes. One alone is written as U+FFFD.
+    const isPair = unit >= 0xd800 && unit < 0xdc00 &&
+      (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00;
+    length += unit < 0x800 ? 1 : 2;
+    if (isPair) at++;
+  }
+  return length;
 }

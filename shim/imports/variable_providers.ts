@@ -4,10 +4,10 @@
  * @module
  */
 
-import { isAbsolute, join } from "node:path";
-import { parseEnv } from "node:util";
 import { errorText } from "../../lib/errors.ts";
 import { suggest } from "../../lib/nearest.ts";
+import { util } from "../../lib/node_builtins.ts";
+import { isAbsolute, join } from "../../lib/path.ts";
 import type { TomlTable } from "../loader/toml_document.ts";
 import { type ConfigReader, formatPath } from "./_config_reader.ts";
 import { checkHttpUrl } from "./_http_url.ts";
@@ -214,5 +214,5 @@ function readAzureKeyVault(
 
 /** The values of a `.env` file. Lines that are no assignment are skipped. */
 export function parseDotenv(text: string): Record<string, string> {
-  return { ...parseEnv(text) } as Record<string, string>;
+  return { ...util().parseEnv(text) } as Record<string, string>;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { dirname, join } from "node:path";
+import { dirname, join } from "../../lib/path.ts";
 import { loadApp, type LoadedApp, type LoadOptions } from "./load_app.ts";
 
 /** A directory that is removed with `using`. */

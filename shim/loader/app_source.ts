@@ -4,8 +4,8 @@
  * @module
  */
 
-import { dirname, join, resolve } from "node:path";
 import { TerminalError } from "../../lib/errors.ts";
+import { dirname, join, resolve } from "../../lib/path.ts";
 
 /** Where an app is; paths are absolute. */
 export interface AppSource {

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { basename, extname } from "node:path";
+import { basename, extname } from "../../lib/path.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** The manifest of an app whose only component answers every request. */
 export function bareWasmManifest(path: string): Manifest {
   return {
     application: {
-      name: basename(path, extname(path)),
+      name: nameOf(path),
       version: "",
       description: "",
       authors: [],
@@ -50,4 +50,10 @@ export function bareWasmManifest(path: string): Manifest {
       path: [],
     }],
   };
+}
+
+/** The name of the file without its ending. */
+function nameOf(path: string): string {
+  const name = basename(path);
+  return name.slice(0, name.length - extname(name).length);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { normalize } from "node:path";
+import { normalize } from "../../lib/path.ts";
 import type { ManifestSource } from "./manifest.ts";
 
 /** What has to be known of a component. */

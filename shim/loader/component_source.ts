@@ -4,10 +4,10 @@
  * @module
  */
 
-import { isAbsolute, join, relative, resolve } from "node:path";
 import { toFileUrl } from "../../lib/file_url.ts";
 import { errorText } from "../../lib/errors.ts";
 import { nodeCrypto } from "../../lib/node_builtins.ts";
+import { isAbsolute, join, relative, resolve } from "../../lib/path.ts";
 import { NODE_FILES, resolveInRoot } from "../../lib/rootfs_path.ts";
 import { sourceKey } from "./lock.ts";
 import type { ContentRef } from "./locked_app.ts";

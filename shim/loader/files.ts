@@ -4,9 +4,9 @@
  * @module
  */
 
-import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { toFileUrl } from "../../lib/file_url.ts";
 import { TerminalError } from "../../lib/errors.ts";
+import { dirname, isAbsolute, join, relative, resolve, SEPARATOR } from "../../lib/path.ts";
 import type { ContentRef } from "./locked_app.ts";
 import type { FileMount } from "./manifest.ts";
 
@@ -226,7 +226,7 @@ async function checkLink(path: string, realAppDir: string): Promise<string | und
 /** Whether an absolute path is `directory` or below it. */
 export function isWithin(path: string, directory: string): boolean {
   const way = relative(directory, path);
-  return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way));
+  return way === "" || (way !== ".." && !way.startsWith(`..${SEPARATOR}`) && !isAbsolute(way));
 }
 
 /**
@@ -314,5 +314,5 @@ function isMissing(error: unknown): boolean {
 }
 
 function toPosix(path: string): string {
-  return sep === "/" ? path : path.replaceAll(sep, "/");
+  return SEPARATOR === "/" ? path : path.replaceAll(SEPARATOR, "/");
 }

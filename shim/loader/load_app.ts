@@ -4,9 +4,9 @@
  * @module
  */
 
-import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { toFileUrl } from "../../lib/file_url.ts";
 import { errorText, TerminalError } from "../../lib/errors.ts";
+import { dirname, isAbsolute, join, relative, resolve } from "../../lib/path.ts";
 import type { AppOutline } from "./app_outline.ts";
 import type { AppSource } from "./app_source.ts";
 import { bareWasmManifest } from "./bare_wasm.ts";

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { dirname, join } from "node:path";
 import { MEDIA_TYPES } from "../../crds/contract.ts";
 import { errorText, TerminalError } from "../../lib/errors.ts";
 import { toFileUrl } from "../../lib/file_url.ts";
+import { dirname, join } from "../../lib/path.ts";
 import { bareWasmManifest } from "./bare_wasm.ts";
 import { lockManifest, sourceKey } from "./lock.ts";
 import type { ContentRef, LockedApp, LockedComponent, LockedDependency } from "./locked_app.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { dirname, join, relative, resolve, SEPARATOR } from "../../lib/path.ts";
 import type { AppSource } from "./app_source.ts";
 import { readNormalManifest } from "./load_app.ts";
 import type { NormalComponent, NormalManifest } from "./normalize.ts";
@@ -80,7 +80,7 @@ async function compile(text: string, directory: string): Promise<Pattern> {
   if (first < 0) {
     // A directory stands for all that is in it.
     const isTree = await isDirectory(base);
-    const matches = (path: string) => path === base || path.startsWith(`${base}${sep}`);
+    const matches = (path: string) => path === base || path.startsWith(`${base}${SEPARATOR}`);
     return { base, tree: isTree ? base : undefined, matches };
   }
   const { default: picomatch } = await import("picomatch");
@@ -89,9 +89,9 @@ async function compile(text: string, directory: string): Promise<Pattern> {
     base,
     tree: base,
     matches(path) {
-      if (!path.startsWith(`${base}${sep}`)) return false;
+      if (!path.startsWith(`${base}${SEPARATOR}`)) return false;
       const way = relative(base, path);
-      return isMatch(sep === "/" ? way : way.replaceAll(sep, "/"));
+      return isMatch(SEPARATOR === "/" ? way : way.replaceAll(SEPARATOR, "/"));
     },
   };
 }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { dirname } from "node:path";
 import { defineCommand } from "../../lib/command_line.ts";
 import { TerminalError } from "../../lib/errors.ts";
+import { dirname } from "../../lib/path.ts";
 import { type AppSource, type BuildCommands, readBuildCommands } from "../loader/mod.ts";
 import { saveBuildProfile } from "./last_build.ts";
 
@@ -15,6 +15,9 @@ export const BUILD = defineCommand({
   name: "spinkube build",
   summary: "Runs the build commands of an app's components.",
   usage: "[OPTIONS] [--up [OPTIONS OF up]]",
+  details: [
+    "Components are built one after the other, those first that others depend on. The first command that fails ends it.",
+  ],
   options: {
     from: {
       kind: "value",

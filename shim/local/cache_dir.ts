@@ -4,7 +4,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { join } from "../../lib/path.ts";
 
 /** What {@link userCacheDir} looks at. */
 export interface CacheDirOptions {

@@ -3,10 +3,11 @@ import { formatFullHelp, formatHelp } from "../../lib/command_help.ts";
 import { BUILD } from "./build.ts";
 import { DOCTOR } from "./doctor/doctor_options.ts";
 import { INSPECT } from "./inspect/inspect_options.ts";
+import { NEW } from "./new/new_options.ts";
 import { IGNORED_OPTIONS, UP } from "./up_options.ts";
 import { WATCH } from "./watch/watch_options.ts";
 
-for (const command of [UP, BUILD, WATCH, INSPECT, DOCTOR]) {
+for (const command of [NEW, UP, BUILD, WATCH, INSPECT, DOCTOR]) {
   Deno.test(`formatHelp() of "${command.name}" fits a screen of 80 by 24`, () => {
     const lines = formatHelp(command).split("\n");
     assert.ok(lines.length <= 24, `${lines.length} lines`);
@@ -20,7 +21,7 @@ for (const command of [UP, BUILD, WATCH, INSPECT, DOCTOR]) {
 }
 
 Deno.test("UP shows every option that is neither ignored nor for tasks", () => {
-  const words = formatHelp(UP).split(/\s+/);
+  const words = formatHelp(UP).split(/[\s[]+/);
   const expectedHidden = [
     "from-file",
     "from-registry",

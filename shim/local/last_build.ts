@@ -5,7 +5,7 @@
  * @module
  */
 
-import { dirname, join } from "node:path";
+import { dirname, join } from "../../lib/path.ts";
 
 /** Stands for a build without a profile. */
 const ANONYMOUS = "<anonymous>";

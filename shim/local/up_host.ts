@@ -4,8 +4,8 @@
  * @module
  */
 
-import { join, resolve } from "node:path";
 import { errorText, TerminalError, UsageError } from "../../lib/errors.ts";
+import { join, resolve } from "../../lib/path.ts";
 import { DEFAULT_REUSE, type HostOptions } from "../host/host_options.ts";
 import { type InitialData, parseKeyValueFlag, parseSqliteFlag } from "../host/initial_data.ts";
 import { readTelemetry } from "../host/telemetry_input.ts";

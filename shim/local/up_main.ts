@@ -4,10 +4,10 @@
  * @module
  */
 
-import { join, resolve } from "node:path";
 import { formatHelp } from "../../lib/command_help.ts";
 import { parseCommandLine } from "../../lib/command_line.ts";
 import { TerminalError, UsageError } from "../../lib/errors.ts";
+import { join, resolve } from "../../lib/path.ts";
 import { applyInitialData } from "../host/initial_data.ts";
 import { runHost } from "../host/mod.ts";
 import {
@@ -112,7 +112,12 @@ async function serve(
     cacheDir: resolve(cwd, cacheDir),
     isTerminal: Deno.stderr.isTerminal(),
   });
-  return await runHost(app, { ...options, commandArguments }, stop.signal);
+  const livePage = values["live-page"];
+  return await runHost(app, {
+    ...options,
+    commandArguments,
+    ...(livePage === undefined || livePage === "off" ? {} : { livePage }),
+  }, stop.signal);
 }
 
 /** YAML is not for Spin: what is written in it are objects of Kubernetes. */

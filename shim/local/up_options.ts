@@ -8,6 +8,7 @@ import { defineCommand, type OptionValues } from "../../lib/command_line.ts";
 import { parseDuration } from "../../lib/duration.ts";
 import type { HostOptions } from "../host/host_options.ts";
 import { type ListenAddress, parseListenAddress } from "./listen_address.ts";
+import { parseLivePage } from "./live_page_option.ts";
 
 /** Smallest buffer that Spin accepts. */
 const MIN_HTTP1_BUFFER = 8192;
@@ -223,6 +224,15 @@ const OUTPUT = {
     parse: parseListenAddress,
     group: "Output",
   },
+  "live-page": {
+    kind: "value",
+    value: "ADDR",
+    bare: "on",
+    help: "Show requests, logs and instances on a page for this machine's browsers: on (at " +
+      "127.0.0.1:3080 or the next free port), off, or an address",
+    parse: parseLivePage,
+    group: "Output",
+  },
   "experimental-wasi-otel": {
     kind: "boolean",
     env: "SPINKUBE_EXPERIMENTAL_WASI_OTEL",
@@ -343,6 +353,10 @@ export const UP = defineCommand({
   name: "spinkube up",
   summary: "Serves a Spin app on this machine until it is stopped.",
   usage: "[OPTIONS] [-- ARGUMENTS OF A COMMAND]",
+  details: [
+    "Without `--from`, the app is the `spin.toml` of this directory or of the next one above. Beside manifests, directories, `.wasm` files and images of a registry, it serves Kubernetes manifests of SpinApps as a cluster would.",
+    "The address and the routes are printed on standard output, everything else on standard error. Stores, databases and logs are kept in `.spin/` beside the manifest.",
+  ],
   options: { ...APP, ...HTTP, ...DATA, ...OUTPUT, ...LIMITS, ...IGNORED },
   examples: [
     "spinkube up --build",

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { join } from "node:path";
-import { POD_PATHS } from "../../crds/contract.ts";
+import { POD_PATHS, SERVING_PROCESS } from "../../crds/contract.ts";
 import { TerminalError } from "../../lib/errors.ts";
+import { join } from "../../lib/path.ts";
 import { isolateCount, readTextFile } from "../host/cpu_limit.ts";
 import type { HostOptions } from "../host/host_options.ts";
 import { applyInitialData } from "../host/initial_data.ts";
@@ -33,11 +33,17 @@ const MAX_ISOLATES = 4;
 /** Kubernetes kills after 30 seconds by default; this leaves time to end. */
 const GRACE_MS = 25_000;
 
+/** The nodes of a large cluster learn within this time that a pod ends. */
+const LINGER_MS = 5_000;
+/** kubelet gives it to every container, and nothing else does. */
+const KUBERNETES = "KUBERNETES_SERVICE_HOST";
+
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /**
  * Serves until a signal asks to stop; then requests in flight get 25 seconds (`--grace-period`) to
- * end. What goes wrong is told in the log and in the container's last message.
+ * end. In Kubernetes the first five of these still take new ones, as long as such come: the Service
+ * sends some until all nodes know that the pod ends. What goes wrong is told in the log and in the container's last message.
  *
  * @returns The exit code: 0 after a signal, that of the app's commands, or one of
  * {@link tellLastMessage}.
@@ -83,9 +89,12 @@ async function serve({ values, container }: HostArguments, signal: AbortSignal):
     // Nodes have many CPUs, and many pods.
     workers: options.workers ??
       Math.min(isolateCount(navigator.hardwareConcurrency, readTextFile), MAX_ISOLATES),
+    startsWorkersWhenBusy: options.workers === undefined,
     graceMs: options["grace-period"] ?? GRACE_MS,
+    lingerMs: readEnvironment(KUBERNETES) === undefined ? 0 : LINGER_MS,
     commandArguments: container.slice(1),
     prepared,
+    servingName: SERVING_PROCESS,
   };
   return await runHost(app, hostOptions, signal);
 }

@@ -76,6 +76,13 @@ export function podOptions(
   if (parsed.kind === "help") {
     throw new UsageError("--help has no meaning in a pod; see `spinkube help up` elsewhere");
   }
+  if (parsed.given.has("live-page")) {
+    throw new UsageError(
+      "The container's arguments contain --live-page, which a pod cannot have: the page shows " +
+        "requests and logs to everybody who reaches it, and is for the developer's own machine",
+      "Give --metrics-address, or send telemetry with OTEL_EXPORTER_OTLP_ENDPOINT.",
+    );
+  }
   const wrong = NOT_FOR_PODS.filter((name) => parsed.given.has(name));
   if (wrong.length > 0) {
     throw new UsageError(

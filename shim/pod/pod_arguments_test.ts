@@ -35,3 +35,12 @@ Deno.test("podOptions() refuses what only a laptop has", () => {
     (error: unknown) => error instanceof UsageError && /--from, --build/.test(error.message),
   );
 });
+
+Deno.test("podOptions() refuses the live page, which is for the developer's own machine", () => {
+  for (const words of [["--live-page"], ["--live-page=127.0.0.1:3080"], ["--live-page=off"]]) {
+    assert.throws(
+      () => podOptions(["/", ...words], { isCommand: false, environment: () => undefined }),
+      /--live-page, which a pod cannot have/,
+    );
+  }
+});

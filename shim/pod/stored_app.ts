@@ -4,9 +4,9 @@
  * @module
  */
 
-import { join } from "node:path";
 import { STORED_APP, type StoredApp } from "../../crds/contract.ts";
 import { errorText, TerminalError } from "../../lib/errors.ts";
+import { join } from "../../lib/path.ts";
 import type { LockedApp } from "../loader/locked_app.ts";
 
 /** An app, and where each of its components lies prepared. */

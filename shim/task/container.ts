@@ -35,6 +35,8 @@ export interface ContainerParts {
   readonly openIo: (request: IoRequest, name: string) => Promise<ProcessIo>;
   /** Whether its processes can see those of other containers, or of the pod. */
   readonly isPidNamespaceShared: boolean;
+  /** Whether its first process serves already; absent for programs that nobody waits for. */
+  readonly isServing?: (pid: number) => boolean;
   /** Keeps how it ended, for whoever cleans up if this process dies. */
   readonly onExit: (exit: Exit) => void;
 }
@@ -44,6 +46,9 @@ const SIGKILL = 9;
 const KILLED_MS = 10_000;
 /** Milliseconds between two looks whether a process was killed for want of memory. */
 const OOM_CHECK_MS = 5_000;
+/** Milliseconds after which a container counts as started though its process does not serve yet. */
+const SERVING_MS = 5_000;
+const SERVING_CHECK_MS = 10;
 /** Milliseconds that output has to reach the client before it is given up. */
 const DRAIN_MS = 10_000;
 
@@ -58,6 +63,7 @@ export class Container {
   #last: Promise<unknown> = Promise.resolve();
   /** The start that is under way: the end of a process is told after its start. */
   #starting: Promise<unknown> = Promise.resolve();
+  #hasEnded = false;
   /** The signals that are being sent. */
   #killing: Promise<unknown> = Promise.resolve();
   readonly #oomTimer: ReturnType<typeof setInterval>;
@@ -82,7 +88,7 @@ export class Container {
     throw new StatusError("NOT_FOUND", `process does not exist ${execId}: not found`);
   }
 
-  /** Starts the container, or an exec. @returns Its pid. */
+  /** Starts the container, whose host then serves, or an exec. @returns Its pid. */
   start(execId: string): Promise<number> {
     const started = this.#inTurn(async () => {
       const process = this.process(execId);
@@ -91,6 +97,7 @@ export class Container {
       await this.#parts.runc.start(this.id);
       process.started();
       this.#parts.events.started(process.pid);
+      await this.#untilServing();
       return process.pid;
     });
     this.#starting = started;
@@ -206,6 +213,15 @@ export class Container {
     });
   }
 
+  async #untilServing(): Promise<void> {
+    const { isServing } = this.#parts;
+    const deadline = performance.now() + SERVING_MS;
+    while (!this.#hasEnded && performance.now() < deadline) {
+      if (!isServing || isServing(this.init.pid)) return;
+      await new Promise((resolve) => setTimeout(resolve, SERVING_CHECK_MS));
+    }
+  }
+
   async #startExec(process: TaskProcess): Promise<number> {
     const { init } = this;
     const { runc, openIo, events } = this.#parts;
@@ -252,6 +268,7 @@ export class Container {
     const { init } = this;
     const { reaper, events, runc, isPidNamespaceShared, onExit } = this.#parts;
     const exit = await reaper.exitOf(init.pid);
+    this.#hasEnded = true;
     await settled(this.#starting);
     if (isPidNamespaceShared) {
       // Nothing ends its other processes but us.

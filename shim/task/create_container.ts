@@ -8,7 +8,7 @@ import type { Mount } from "../proto/containerd_types.ts";
 import { removeNote } from "../store/app_notes.ts";
 import { StatusError } from "../ttrpc/status.ts";
 import { openCgroup } from "./cgroup.ts";
-import { Container, type ContainerEvents, readPid } from "./container.ts";
+import { Container, type ContainerEvents, type ContainerParts, readPid } from "./container.ts";
 import type { Libc } from "./libc.ts";
 import { openProcessIo, type ProcessIo } from "./process_io.ts";
 import type { Exit, Reaper } from "./reaper.ts";
@@ -63,6 +63,8 @@ export interface AdaptedSpec {
   readonly spec?: Spec;
   /** The app in the node's store that the container uses. */
   readonly app?: UsedApp;
+  /** See {@link ContainerParts.isServing}. */
+  readonly isServing?: ContainerParts["isServing"];
 }
 
 /**
@@ -83,7 +85,7 @@ export async function createContainer(
       mountRootfs(parts.libc, { root, mounts: request.rootfs });
     }
     const original = readSpec(bundle);
-    const { spec = original, app } = await parts.adapt({ request, spec: original });
+    const { spec = original, app, isServing } = await parts.adapt({ request, spec: original });
     if (app) undo.push(() => removeNote(app.note));
     if (spec !== original) writeSpec(bundle, spec);
     const config = runcConfig(spec, parts);
@@ -104,6 +106,7 @@ export async function createContainer(
       cgroup: openCgroup(pid),
       openIo,
       isPidNamespaceShared: sharesPidNamespace(spec),
+      ...(isServing ? { isServing } : {}),
       onExit: (exit) => writeState(bundle, { ...state, pid, exit: toJson(exit) }),
     });
   } catch (error) {

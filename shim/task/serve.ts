@@ -4,6 +4,7 @@
  * @module
  */
 
+import { SERVING_PROCESS } from "../../crds/contract.ts";
 import { errorText } from "../../lib/errors.ts";
 import { installDirOf } from "../../lib/install_dir.ts";
 import { DENO_FLAGS } from "../../lib/self_command.ts";
@@ -136,10 +137,20 @@ async function adaptSpec(
       ? NO_APP
       : undefined,
   };
-  const adapted = { spec: hostSpec(spec, plan) };
+  const adapted = { spec: hostSpec(spec, plan), isServing };
   return result.kind === "app"
     ? { ...adapted, app: { key: result.key, note: notePath(store, name) } }
     : adapted;
+}
+
+/** Whether the host has taken the name that says so. */
+function isServing(pid: number): boolean {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/comm`).trim() === SERVING_PROCESS;
+  } catch {
+    // It has ended, which somebody else notices.
+    return false;
+  }
 }
 
 const NO_APP = "The image holds no Spin app: it has neither layers of `spin registry push` nor a " +

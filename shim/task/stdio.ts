@@ -5,7 +5,7 @@
  * @module
  */
 
-import { dirname } from "node:path";
+import { dirname } from "../../lib/path.ts";
 import { type Libc, OPEN, openFile } from "./libc.ts";
 import type { ProcessStdio } from "./runc.ts";
 

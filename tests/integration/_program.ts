@@ -13,7 +13,7 @@ export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 /** Directory of the sample app. */
 export const SAMPLE: string = `${ROOT}deploy/samples/hello`;
 
-/** Milliseconds until a program that does not start, or does not end, fails the test. */
+/** The default of {@link ProgramOptions.timeoutMs}. */
 const DEADLINE_MS = 60_000;
 
 /** How to start the program. */
@@ -24,6 +24,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Called with everything the program writes to stdout. */
   readonly onStdout?: (text: string) => void;
+  /** Milliseconds until the program is killed, which fails the test. */
+  readonly timeoutMs?: number;
 }
 
 /** How a program ended. */
@@ -54,7 +56,7 @@ export function startProgram(args: readonly string[], options: ProgramOptions = 
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const timer = setTimeout(() => killQuietly(child), DEADLINE_MS);
+  const timer = setTimeout(() => killQuietly(child), options.timeoutMs ?? DEADLINE_MS);
   const output = { stdout: "", stderr: "" };
   const changed = new EventTarget();
   async function collect(name: "stdout" | "stderr"): Promise<void> {

@@ -96,6 +96,13 @@ command = "cp ${SAMPLE}/hello.wasm a.wasm"
     const found = await runProgram(["doctor"], options);
     assert.match(found.stdout, /^spin\.toml: the key spin_version is an old one\n {2}Fix: Rename/);
     assert.equal(found.code, 1);
+    const forPrograms = await runProgram(["doctor", "-o", "json"], options);
+    assert.deepEqual([forPrograms.code, JSON.parse(forPrograms.stdout)], [1, {
+      problems: [{
+        problem: "spin.toml: the key spin_version is an old one",
+        fix: "Rename spin_version to spin_manifest_version",
+      }],
+    }]);
     const mended = await runProgram(["doctor", "--fix"], options);
     assert.equal(mended.code, 0, mended.stderr);
     assert.match(mended.stdout, /Upgrade it to version 2[^]*Build component "a"/);

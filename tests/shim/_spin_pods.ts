@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { SERVING_PROCESS } from "../../crds/contract.ts";
 import { shimProcesses } from "../support/containerd_leftovers.ts";
 import type { ContainerSpec } from "../support/cri_pod.ts";
 import { BUSYBOX_IMAGE } from "../support/test_images.ts";
@@ -75,6 +76,38 @@ export const SPIN_PODS: readonly Case[] = [
         const { body } = await pod.answer("/var/greeting", { port });
         assert.equal(body, `${expected}\n`, JSON.stringify(env));
       }
+    },
+  },
+  {
+    name: "an app without probes serves when containerd says that its container runs",
+    async run(node) {
+      await using pod = await node.cri.runPod({
+        containers: [{ name: "app", image: APPS.tiny }],
+      });
+      assert.match((await pod.get("/")).body, /^tiny, request 1 /);
+      const name = await Deno.readTextFile(`/proc/${node.initPid(pod.idOf("app"))}/comm`);
+      assert.equal(name, `${SERVING_PROCESS}\n`);
+    },
+  },
+  {
+    name: "in Kubernetes an app serves on while others may not know yet that it ends",
+    async run(node) {
+      const env = { KUBERNETES_SERVICE_HOST: "192.0.2.1" };
+      await using pod = await node.cri.runPod({
+        containers: [{ name: "app", image: APPS.tiny, env }],
+      });
+      const start = performance.now();
+      const stopped = pod.stop("app");
+      while (performance.now() - start < 2_000) {
+        assert.equal((await pod.get("/")).status, 200);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      await stopped;
+      // A second after the last request.
+      const took = performance.now() - start;
+      assert.ok(took > 2_500 && took < 4_500, `${took} ms`);
+      const { exitCode } = await pod.status("app");
+      assert.equal(exitCode, 0);
     },
   },
   {

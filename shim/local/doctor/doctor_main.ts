@@ -4,10 +4,10 @@
  * @module
  */
 
-import { dirname, join, relative } from "node:path";
 import { formatHelp } from "../../../lib/command_help.ts";
 import { parseCommandLine } from "../../../lib/command_line.ts";
 import { errorText, ManifestError, TerminalError } from "../../../lib/errors.ts";
+import { dirname, join, relative } from "../../../lib/path.ts";
 import { type AppSource, findAppSource } from "../../loader/mod.ts";
 import { readNormalManifest } from "../../loader/load_app.ts";
 import { type BuildMachine, diagnoseBuild } from "./diagnose_build.ts";
@@ -32,6 +32,10 @@ export async function runDoctor(args: readonly string[]): Promise<number> {
   const cwd = Deno.cwd();
   const source = await findManifest(parsed.values.from, cwd);
   const problems = await examine(source, cwd);
+  if (parsed.values.output === "json") {
+    console.log(formatJson(problems));
+    return problems.length === 0 ? 0 : 1;
+  }
   if (problems.length === 0) {
     console.log("No problems found.");
     return 0;
@@ -45,6 +49,14 @@ export async function runDoctor(args: readonly string[]): Promise<number> {
     console.log("Run `spinkube doctor --fix` to apply the fixes.");
   }
   return 1;
+}
+
+function formatJson(found: readonly Diagnosis[]): string {
+  const problems = found.map(({ problem, treatment }) => ({
+    problem,
+    ...(treatment ? { fix: treatment.summary } : {}),
+  }));
+  return JSON.stringify({ problems }, null, 2);
 }
 
 /** In the original's words; it does not search further up either. */

@@ -5,7 +5,7 @@
  */
 
 import { fromFileUrl } from "../../../lib/file_url.ts";
-import { join } from "node:path";
+import { join } from "../../../lib/path.ts";
 import { type ComponentReport, reportComponent } from "../../host/component_report.ts";
 import type { Json, JsonObject, LockedApp, LockedComponent } from "../../loader/mod.ts";
 

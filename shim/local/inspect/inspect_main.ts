@@ -4,10 +4,10 @@
  * @module
  */
 
-import { join, resolve } from "node:path";
 import { formatHelp } from "../../../lib/command_help.ts";
 import { parseCommandLine } from "../../../lib/command_line.ts";
 import { TerminalError, UsageError } from "../../../lib/errors.ts";
+import { join, resolve } from "../../../lib/path.ts";
 import { type AppSource, findAppSource, loadApp, type LockedApp } from "../../loader/mod.ts";
 import { userCacheDir } from "../cache_dir.ts";
 import { untilStopped } from "../until_stopped.ts";

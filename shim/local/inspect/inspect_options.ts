@@ -5,12 +5,14 @@
  */
 
 import { defineCommand, type OptionValues } from "../../../lib/command_line.ts";
+import { OUTPUT_OPTION } from "../../../lib/output_option.ts";
 
 /** The command `inspect`. */
 export const INSPECT = defineCommand({
   name: "spinkube inspect",
   summary: "Shows what an app or image consists of, and whether this program can run it.",
   usage: "[APP] [OPTIONS]",
+  exits: { 0: "The app is described, whether or not it can be run here." },
   options: {
     from: {
       kind: "value",
@@ -19,14 +21,7 @@ export const INSPECT = defineCommand({
       value: "APP",
       help: "Manifest, directory, .wasm file or image; like APP",
     },
-    output: {
-      kind: "value",
-      short: "o",
-      value: "text|json",
-      default: "text",
-      help: "Form of the result",
-      parse: parseOutput,
-    },
+    output: OUTPUT_OPTION,
     profile: { kind: "value", value: "NAME", help: "Build profile of the manifest" },
     insecure: {
       kind: "boolean",
@@ -45,8 +40,3 @@ export const INSPECT = defineCommand({
 
 /** What the user gave to `inspect`. */
 export type InspectValues = OptionValues<typeof INSPECT.options>;
-
-function parseOutput(text: string): "text" | "json" {
-  if (text === "text" || text === "json") return text;
-  throw new SyntaxError('give "text" or "json"');
-}

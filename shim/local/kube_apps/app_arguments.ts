@@ -4,8 +4,8 @@
  * @module
  */
 
-import { resolve } from "node:path";
 import { UsageError } from "../../../lib/errors.ts";
+import { resolve } from "../../../lib/path.ts";
 import type { UpValues } from "../up_options.ts";
 import type { AppPlan } from "./plan_apps.ts";
 

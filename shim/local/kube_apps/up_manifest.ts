@@ -4,8 +4,8 @@
  * @module
  */
 
-import { dirname, join, resolve } from "node:path";
 import { errorText, TerminalError, UsageError } from "../../../lib/errors.ts";
+import { dirname, join, resolve } from "../../../lib/path.ts";
 import { prefixLines } from "../../../lib/prefix_lines.ts";
 import { selfCommand } from "../../../lib/self_command.ts";
 import { findPort } from "../../host/http_listener.ts";

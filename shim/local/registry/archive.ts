@@ -4,7 +4,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { join } from "../../../lib/path.ts";
 
 /** An archive does not tell when its files were written, nor by whom. */
 const NOBODY = { mtime: new Date(0), uid: 0, gid: 0 } as const;

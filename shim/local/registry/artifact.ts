@@ -5,11 +5,11 @@
  * @module
  */
 
-import { join } from "node:path";
 import { MEDIA_TYPES } from "../../../crds/contract.ts";
 import { TerminalError } from "../../../lib/errors.ts";
 import { fromFileUrl } from "../../../lib/file_url.ts";
 import { blobOfBytes, blobOfFile, type BlobSource } from "../../../lib/oci/blob.ts";
+import { join } from "../../../lib/path.ts";
 import type { ContentRef, LockedApp, LockedComponent, LockedDependency } from "../../loader/mod.ts";
 import { archiveDirectory } from "./archive.ts";
 

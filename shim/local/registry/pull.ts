@@ -10,11 +10,11 @@
  * @module
  */
 
-import { join } from "node:path";
 import { MEDIA_TYPES } from "../../../crds/contract.ts";
 import { TerminalError } from "../../../lib/errors.ts";
 import { formatOciReference, type OciReference } from "../../../lib/oci/reference.ts";
 import type { PulledManifest, RegistryClient } from "../../../lib/oci/registry_client.ts";
+import { join } from "../../../lib/path.ts";
 import { type OciApp, readOciApp } from "../../loader/oci_app.ts";
 import {
   OCI_TYPES,

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { join, resolve } from "node:path";
 import { UsageError } from "../../../lib/errors.ts";
+import { join, resolve } from "../../../lib/path.ts";
 import type { LockedApp } from "../../loader/mod.ts";
 import { placeOciApp } from "../../loader/oci_app.ts";
 import { wantedDigests, writeLayers } from "../../store/layer_files.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { join } from "node:path";
 import { type OciReference } from "../../../lib/oci/reference.ts";
 import type { RegistryClient } from "../../../lib/oci/registry_client.ts";
+import { join } from "../../../lib/path.ts";
 import { type Artifact, buildManifest, type Layer } from "./artifact.ts";
 import { forEachParallel } from "./parallel.ts";
 

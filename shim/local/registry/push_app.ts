@@ -4,9 +4,9 @@
  * @module
  */
 
-import { join, resolve } from "node:path";
 import type { OptionValues } from "../../../lib/command_line.ts";
 import { TerminalError } from "../../../lib/errors.ts";
+import { join, resolve } from "../../../lib/path.ts";
 import { findAppSource, loadApp } from "../../loader/mod.ts";
 import { buildApp } from "../build.ts";
 import { buildArtifact, inferAnnotations } from "./artifact.ts";

@@ -32,6 +32,9 @@ export const PUSH = defineCommand({
   name: "spinkube registry push",
   summary: "Pushes an app to a registry.",
   usage: "[OPTIONS] REFERENCE",
+  details: [
+    "What is pushed is what Spin pushes: the same app gets the same digest. Credentials are those of `registry login`, else Docker's.",
+  ],
   options: {
     from: {
       kind: "value",

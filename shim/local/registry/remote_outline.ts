@@ -4,10 +4,10 @@
  * @module
  */
 
-import { join } from "node:path";
 import { MEDIA_TYPES } from "../../../crds/contract.ts";
 import type { RegistryClient } from "../../../lib/oci/registry_client.ts";
 import type { OciReference } from "../../../lib/oci/reference.ts";
+import { join } from "../../../lib/path.ts";
 import { type AppOutline, outlineOf } from "../../loader/app_outline.ts";
 import { readOciApp } from "../../loader/oci_app.ts";
 import type { OciDescriptor } from "../../loader/oci_image.ts";

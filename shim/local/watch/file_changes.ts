@@ -4,7 +4,7 @@
  * @module
  */
 
-import { dirname, sep } from "node:path";
+import { dirname, SEPARATOR } from "../../../lib/path.ts";
 
 /** Directories to watch. Paths are absolute. */
 export interface WatchedPlaces {
@@ -140,5 +140,6 @@ function withoutNested(paths: readonly string[]): string[] {
 }
 
 function isWithin(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(directory === sep ? sep : `${directory}${sep}`);
+  return path === directory ||
+    path.startsWith(directory === SEPARATOR ? SEPARATOR : `${directory}${SEPARATOR}`);
 }

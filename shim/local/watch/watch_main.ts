@@ -4,14 +4,17 @@
  * @module
  */
 
-import { join, resolve } from "node:path";
 import { formatHelp } from "../../../lib/command_help.ts";
 import { parseCommandLine } from "../../../lib/command_line.ts";
-import { UsageError } from "../../../lib/errors.ts";
+import { TerminalError, UsageError } from "../../../lib/errors.ts";
+import { join, resolve } from "../../../lib/path.ts";
+import type { LiveHub } from "../../host/live/live_hub.ts";
+import type { LiveAddress } from "../../host/live/live_server.ts";
 import { ReloadingHost } from "../../host/reloading_host.ts";
 import { createTemporaryStores } from "../../imports/runtime_config_defaults.ts";
 import { findAppSource } from "../../loader/mod.ts";
 import { userCacheDir } from "../cache_dir.ts";
+import { DEFAULT_LIVE_PAGE } from "../live_page_option.ts";
 import { type StopSignals, watchStopSignals } from "../stop_signals.ts";
 import { readInputs } from "../up_host.ts";
 import { IGNORED_OPTIONS } from "../up_options.ts";
@@ -69,11 +72,14 @@ async function watchApp(values: WatchValues, stop: StopSignals): Promise<void> {
     userCacheDir({ os: Deno.build.os, environment: (name) => Deno.env.get(name) }) ??
     join(workingDir.path, "cache");
   const { listen, tls } = inputs;
+  const address = livePageAddress(values);
+  await using live = address && await openLivePage(address, values);
   const host = new ReloadingHost({
     listen,
     findFreePort: values["find-free-port"],
     graceMs: values["grace-period"] ?? 30_000,
     ...(tls ? { tls } : {}),
+    live: live?.hub,
   });
   try {
     await new WatchSession({
@@ -85,11 +91,35 @@ async function watchApp(values: WatchValues, stop: StopSignals): Promise<void> {
       workingDir: workingDir.path,
       temporary,
       isTerminal: Deno.stderr.isTerminal(),
+      livePage: live && address,
       signal: stop.signal,
       report,
     }).run();
   } finally {
     await host.stop();
+  }
+}
+
+/** Unless it is switched off, there is one. */
+function livePageAddress(values: WatchValues): LiveAddress | undefined {
+  const wish = values["live-page"] ?? DEFAULT_LIVE_PAGE;
+  return wish === "off" ? undefined : wish;
+}
+
+/** Where the user has not asked for the page, it is no reason not to serve the app. */
+async function openLivePage(
+  address: LiveAddress,
+  values: WatchValues,
+): Promise<(AsyncDisposable & { readonly hub: LiveHub }) | undefined> {
+  try {
+    const { startLiveServer } = await import("../../host/live/live_server.ts");
+    const server = startLiveServer(address);
+    report(`Live page: ${server.url}`);
+    return { hub: server.hub, [Symbol.asyncDispose]: () => server.stop() };
+  } catch (error) {
+    if (values["live-page"] !== undefined || !(error instanceof TerminalError)) throw error;
+    report(`Note: There is no live page. ${error.message}.`);
+    return undefined;
   }
 }
 

@@ -18,6 +18,9 @@ export const WATCH = defineCommand({
   name: "spinkube watch",
   summary: "Serves an app, and builds and reloads it whenever its files change.",
   usage: "[OPTIONS] [OPTIONS OF up]",
+  details: [
+    "The app is reloaded in the same process: port and connections stay, and only what has changed is prepared again. If a build fails, the app that was there goes on.",
+  ],
   options: {
     clear: {
       kind: "boolean",
@@ -41,6 +44,10 @@ export const WATCH = defineCommand({
       group: "Watching",
     },
     ...others,
+    "live-page": { ...others["live-page"], default: "on" },
+    // What is of no use here is accepted, so that a command line of `up` works, but not offered.
+    "metrics-address": { ...others["metrics-address"], hidden: true },
+    "record-calls": { ...others["record-calls"], hidden: true },
     "component-id": componentIdAlone,
   },
   examples: [

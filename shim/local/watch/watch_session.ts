@@ -4,9 +4,10 @@
  * @module
  */
 
-import { dirname, join, resolve, sep } from "node:path";
 import { errorText, TerminalError, UsageError } from "../../../lib/errors.ts";
+import { dirname, join, resolve, SEPARATOR } from "../../../lib/path.ts";
 import { applyInitialData } from "../../host/initial_data.ts";
+import type { LiveAddress } from "../../host/live/live_server.ts";
 import type { ReloadingHost } from "../../host/reloading_host.ts";
 import {
   checkStores,
@@ -32,6 +33,8 @@ export interface WatchSetup {
   readonly workingDir: string;
   readonly temporary: TemporaryStores;
   readonly isTerminal: boolean;
+  /** Where the live page is, if there is one. */
+  readonly livePage: LiveAddress | undefined;
   readonly signal: AbortSignal;
   /** Writes a line for the user. */
   readonly report: (line: string) => void;
@@ -109,7 +112,7 @@ export class WatchSession {
   #isRelevant(path: string): boolean {
     const { source } = this.#setup;
     // Stores and logs of the app itself; the app changes them by running.
-    if (path.startsWith(join(dirname(source.path), ".spin") + sep)) return false;
+    if (path.startsWith(join(dirname(source.path), ".spin") + SEPARATOR)) return false;
     const isConfig = path === source.path || this.#configFiles().includes(path);
     const isInput = this.#isBuilding && (this.#plan?.buildsFor(path).length ?? 0) > 0;
     return isConfig || isInput || (this.#plan?.isContent(path) ?? false);
@@ -179,6 +182,7 @@ export class WatchSession {
     const componentIds = known.filter((id) => selected.length === 0 || selected.includes(id));
     if (!this.#isBuilding || componentIds.length === 0) return true;
     if (values.clear && isTerminal) Deno.stderr.writeSync(CLEAR_SCREEN);
+    this.#setup.host.begin("building");
     const output = new OutputTail();
     const end = this.#own.begin();
     try {
@@ -205,6 +209,7 @@ export class WatchSession {
     const { host, report, signal } = this.#setup;
     const start = performance.now();
     const isFirst = !host.isServing;
+    host.begin("loading");
     try {
       await this.#replace(isFirst);
       if (!isFirst) report(`Reloaded in ${Math.round(performance.now() - start)} ms`);
@@ -214,7 +219,8 @@ export class WatchSession {
   }
 
   async #replace(isFirst: boolean): Promise<void> {
-    const { source, values, host, cwd, cacheDir, temporary, isTerminal, report } = this.#setup;
+    const { source, values, host, cwd, cacheDir, temporary, isTerminal, livePage, report } =
+      this.#setup;
     this.#loadedAt = Date.now();
     const workingDir = join(this.#setup.workingDir, String(this.#generations++));
     await Deno.mkdir(workingDir, { recursive: true });
@@ -243,7 +249,12 @@ export class WatchSession {
       }
       const options = hostOptionsFor({ values, inputs }, { runtimeConfig, cacheDir, isTerminal });
       await host.load(app, {
-        options: { ...options, workers: 1, truncateLogs: isFirst && options.truncateLogs },
+        options: {
+          ...options,
+          workers: 1,
+          truncateLogs: isFirst && options.truncateLogs,
+          ...(livePage ? { livePage } : {}),
+        },
         onEnd: removeContent,
       });
     } catch (error) {

@@ -8,12 +8,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../../../lib/errors.ts";
 import { DENO_FLAGS } from "../../../lib/self_command.ts";
+import { sampleWasm } from "../../support/fixtures.ts";
 import { hasRegistryServer, RegistryServer } from "../../support/registry_server.ts";
 import { freePort } from "../server_process.ts";
 import { median, quantile } from "../statistics.ts";
 import { formatNumber, formatTable } from "../table.ts";
 
-const USAGE = `Measures commands: help, scaffold, push, pull, and the start of an app.
+const USAGE = `Measures commands: help, scaffold, push, pull, the start of an app, and its reload.
 
 Usage: deno task bench:cli [--quick]`;
 
@@ -25,7 +26,10 @@ const APP_BYTES = 12_000_000;
 /** What a command must not take longer than, in milliseconds. */
 const SCAFFOLD_LIMIT_MS = 80;
 const PUSH_LIMIT_MS = 1_500;
+const RELOAD_LIMIT_MS = 150;
 const START_MS = 60_000;
+/** Changes of each kind that `watch` gets. */
+const CHANGES = 10;
 
 interface Row {
   readonly what: string;
@@ -50,6 +54,7 @@ async function main(args: readonly string[]): Promise<void> {
       },
       ...await measureRegistry(directory, rounds),
       await measureUp(directory, rounds),
+      ...await measureWatch(directory),
     ];
     console.log(formatTable(["", "median, ms", "90 %, ms", "at most, ms"], rows.map(toCells)));
   } finally {
@@ -138,20 +143,118 @@ async function measureUp(directory: string, rounds: number): Promise<Row> {
   });
 }
 
+/** From a change in a directory that `watch` looks at to the answer that shows it. */
+async function measureWatch(directory: string): Promise<Row[]> {
+  const app = join(directory, "watched");
+  await Deno.mkdir(join(app, "assets"), { recursive: true });
+  const manifest = join(app, "spin.toml");
+  await Deno.writeTextFile(manifest, watchedManifest("first"));
+  // One shows files, the other answers everything in the same way.
+  const [reader, greeter] = [await Deno.readFile(sampleWasm("torture")), await readGreeter()];
+  const [file, wasm] = [join(app, "assets", "a.txt"), join(app, "a.wasm")];
+  await Deno.writeTextFile(file, "first");
+  await Deno.writeFile(wasm, reader);
+  const port = freePort();
+  const path = "/file?path=/a.txt";
+  const child = startProgram([
+    ...["watch", "-f", app, "--skip-build", "--listen", `127.0.0.1:${port}`, "-q"],
+    ...["--cache-dir", join(directory, "cache"), "--state-dir", ""],
+  ]);
+  try {
+    await waitForAnswer(port, { path, isRight: (text) => text === "first" });
+    const ofManifest: number[] = [];
+    for (let change = 0; change < CHANGES; change++) {
+      const start = performance.now();
+      await Deno.writeTextFile(manifest, watchedManifest(`change ${change}`));
+      await waitForAnswer(port, {
+        path: "/fixed",
+        isRight: (text) => text === `change ${change}`,
+      });
+      ofManifest.push(performance.now() - start);
+    }
+    const ofFile: number[] = [];
+    for (let change = 0; change < CHANGES; change++) {
+      const start = performance.now();
+      await Deno.writeTextFile(file, `change ${change}`);
+      await waitForAnswer(port, { path, isRight: (text) => text === `change ${change}` });
+      ofFile.push(performance.now() - start);
+    }
+    const ofComponent: number[] = [];
+    for (let change = 0; change < CHANGES; change++) {
+      const isReader = change % 2 === 1;
+      const start = performance.now();
+      await Deno.writeFile(wasm, withRandomSection(isReader ? reader : greeter));
+      await waitForAnswer(port, {
+        path,
+        isRight: (text) => (text === `change ${CHANGES - 1}`) === isReader,
+      });
+      ofComponent.push(performance.now() - start);
+    }
+    return [
+      {
+        what: "watch: changed manifest to its answer",
+        times: ofManifest,
+        limitMs: RELOAD_LIMIT_MS,
+      },
+      { what: "watch: changed file to its answer", times: ofFile, limitMs: RELOAD_LIMIT_MS },
+      { what: "watch: component never seen to its answer", times: ofComponent },
+    ];
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+  }
+}
+
+/** An app with a component, and a route that says what the manifest says. */
+function watchedManifest(text: string): string {
+  return `spin_manifest_version = 2
+[application]
+name = "watched"
+[[trigger.http]]
+route = "/..."
+component = "a"
+[[trigger.http]]
+route = "/fixed"
+static_response = { body = "${text}" }
+[component.a]
+source = "a.wasm"
+files = [{ source = "assets", destination = "/" }]
+`;
+}
+
+async function readGreeter(): Promise<Uint8Array> {
+  return await Deno.readFile(join(SAMPLE, "hello.wasm"));
+}
+
+/** The same component in other bytes: with a section that means nothing. */
+function withRandomSection(wasm: Uint8Array): Uint8Array<ArrayBuffer> {
+  const content = [1, "x".charCodeAt(0), ...randomBytes(16)];
+  return new Uint8Array([...wasm, 0, content.length, ...content]);
+}
+
+interface AnswerOptions {
+  /** Default: `/`. */
+  readonly path?: string;
+  /** Whether this is the answer that is waited for; default: every one. */
+  readonly isRight?: (text: string) => boolean;
+}
+
 /** Looks often: what is waited for is measured. */
-async function waitForAnswer(port: number): Promise<void> {
+async function waitForAnswer(port: number, options: AnswerOptions = {}): Promise<void> {
   const deadline = performance.now() + START_MS;
-  while (!await answers(port)) {
+  while (!await answers(port, options)) {
     if (performance.now() > deadline) throw new Error("The app has not answered");
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 
-async function answers(port: number): Promise<boolean> {
+async function answers(
+  port: number,
+  { path = "/", isRight = () => true }: AnswerOptions,
+): Promise<boolean> {
   try {
-    const answer = await fetch(`http://127.0.0.1:${port}/`);
-    await answer.body?.cancel();
-    return answer.ok;
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+    return isRight(await answer.text()) && answer.ok;
   } catch {
     // Nothing listens yet.
     return false;
