@@ -6,6 +6,8 @@
  */
 
 import { errorText, TerminalError } from "../../lib/errors.ts";
+import { readTextFile } from "./cpu_limit.ts";
+import { isPortTaken } from "./taken_port.ts";
 
 /** Ports tried by `--find-free-port`. */
 const PORTS_TO_TRY = 10;
@@ -57,6 +59,17 @@ export function findPort(
     `Couldn't find a free port in the range ${port}-${port + PORTS_TO_TRY}. Consider retrying ` +
       "with a different base port.",
   );
+}
+
+/**
+ * Makes sure that nobody else has a port that isolates are going to share. In a pod clients come as
+ * soon as they can connect, and those that connect to {@link findPort} are cut off; so Linux is asked.
+ * @throws {TerminalError} if it is taken.
+ */
+export function checkPort(options: { hostname: string; port: number }): void {
+  const isTaken = isPortTaken(options, readTextFile);
+  if (isTaken === undefined) findPort({ ...options, findFreePort: false });
+  else if (isTaken) throw cannotListen(new Deno.errors.AddrInUse(), options);
 }
 
 function cannotListen(

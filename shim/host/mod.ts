@@ -12,7 +12,7 @@ import { isolateCount, memoryLimit, readTextFile } from "./cpu_limit.ts";
 import type { IsolateInit } from "./guests.ts";
 import type { ElasticWorkers } from "./elastic_workers.ts";
 import type { HostOptions } from "./host_options.ts";
-import { findPort, HttpListener, type ListenOptions } from "./http_listener.ts";
+import { checkPort, findPort, HttpListener, type ListenOptions } from "./http_listener.ts";
 import { httpRoutes } from "./http_triggers.ts";
 import { createIsolate, type Isolate } from "./isolate.ts";
 import type { LiveServer } from "./live/live_server.ts";
@@ -163,7 +163,7 @@ async function serveHttp(
     ? await createElastic(isolate, { start, report })
     : undefined;
   const handler = elastic?.handler ?? isolate.handler;
-  if (listen.isShared) findPort({ ...listen, findFreePort: false });
+  if (listen.isShared) checkPort(listen);
   const listener = new HttpListener(listen, { handler, report });
   // With one CPU there are none, and the code for them is not loaded.
   const fixed = workerCount > 1 && !elastic ? await start() : undefined;
@@ -178,10 +178,7 @@ async function serveHttp(
   };
 }
 
-/**
- * A port that is given is checked when everything else is ready: for a moment the check accepts
- * connections, which are then broken off, and in a pod clients may come as soon as they can connect.
- */
+/** A port that is given is checked when everything else is ready. */
 function choosePort({ listen, findFreePort }: HostOptions): number {
   return listen.port === 0 || findFreePort ? findPort({ ...listen, findFreePort }) : listen.port;
 }
