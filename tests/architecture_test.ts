@@ -216,6 +216,34 @@ Deno.test("npm packages stay in their folders", async () => {
   assert.deepEqual(wrong, []);
 });
 
+/** What is loaded at the start of each pod, in the shim and in the container. */
+const POD_STARTS: readonly string[] = [
+  "main.ts",
+  "shim/task/main.ts",
+  "shim/task/start.ts",
+  "shim/task/serve.ts",
+  "shim/pod/host_main.ts",
+];
+
+Deno.test("pods start without Node's modules, which take milliseconds and megabytes", async () => {
+  const sources = await readSources();
+  const loaded = new Set<string>(POD_STARTS);
+  const found: string[] = [];
+  for (const path of loaded) {
+    const text = sources.get(path)!.replace(/^(?:import|export) type [^;]*;/gm, "");
+    for (const { to, specifier, isDynamic } of findImports(path, text)) {
+      if (isDynamic) continue;
+      if (to !== undefined) loaded.add(to);
+      // Deno's own; it loads nothing else.
+      else if (specifier.startsWith("node:") && specifier !== "node:sqlite") {
+        found.push(`${path} → ${specifier}`);
+      }
+    }
+  }
+  assert.ok(loaded.size > POD_STARTS.length + 50, "the imports are followed");
+  assert.deepEqual(found, []);
+});
+
 Deno.test("files have at most 600 lines", async () => {
   const long = [...await readSources()].map(([path, text]) => ({
     path,

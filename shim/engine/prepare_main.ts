@@ -2,7 +2,8 @@
  * The hidden mode `prepare`: prepares one component in a process of its own.
  *
  * Arguments: the source file, the entry's directory and, of a component with dependencies, a
- * {@link Composition} in JSON. On a user's mistake the only output is one JSON line on stdout,
+ * {@link Composition} in JSON. With `--spare FILE` it prepares that file for nothing, so that everything
+ * is loaded, and takes its arguments from stdin, as JSON; if there are none, it ends. On a user's mistake the only output is one JSON line on stdout,
  * `{"reason", "message"}`, and the exit code is 1.
  *
  * @module
@@ -34,7 +35,9 @@ export interface DependencyFile extends Omit<ComposedDependency, "bytes"> {
 }
 
 /** Runs the mode. Sets the exit code instead of throwing, so that the parent gets one clear line. */
-export async function runPrepare(args: string[]): Promise<void> {
+export async function runPrepare(words: readonly string[]): Promise<void> {
+  const args = words[0] === SPARE ? await takeJob(words[1]!) : words;
+  if (args === undefined) return;
   const [source, directory, composition] = args;
   if (source === undefined || directory === undefined) {
     throw new TerminalError("BadArguments", "prepare needs a source file and a directory");
@@ -55,6 +58,18 @@ export async function runPrepare(args: string[]): Promise<void> {
     console.log(JSON.stringify(failure));
     Deno.exitCode = 1;
   }
+}
+
+const SPARE = "--spare";
+
+async function takeJob(source: string): Promise<readonly string[] | undefined> {
+  try {
+    await prepareComponent(await readSource(source));
+  } catch {
+    // What is wrong with it was said when it was prepared for something.
+  }
+  const text = await new Response(Deno.stdin.readable).text();
+  return text === "" ? undefined : JSON.parse(text);
 }
 
 async function readDependencies(composition: Composition): Promise<DependencySources> {

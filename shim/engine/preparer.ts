@@ -6,9 +6,9 @@
 
 import { TerminalError } from "../../lib/errors.ts";
 import { readWholeFile } from "../../lib/read_file.ts";
-import { selfCommand } from "../../lib/self_command.ts";
 import { sha256Hex } from "./artifact.ts";
 import type { Composition, DependencyFile, PrepareFailure } from "./prepare_main.ts";
+import { type RunPrepare, runPrepareProcess } from "./prepare_process.ts";
 import { entryName, type PreparedComponent, readEntry } from "./prepared_store.ts";
 
 /** Options of {@link prepare}. */
@@ -25,6 +25,8 @@ export interface PrepareOptions {
   readonly fallbackDir: () => Promise<string>;
   /** Tells the user about something that costs time or is odd. */
   readonly report: (line: string) => void;
+  /** Default: in a process for each component. */
+  readonly run?: RunPrepare | undefined;
 }
 
 /**
@@ -42,7 +44,8 @@ export async function prepare(path: string, options: PrepareOptions): Promise<Pr
       { component: options.component, dependencies: options.dependencies } satisfies Composition,
     )]
     : [];
-  const failure = await runPrepareProcess([path, directory, ...composition]);
+  const run = options.run ?? runPrepareProcess;
+  const failure = await run([path, directory, ...composition]);
   if (!failure) return warned(await readPrepared(directory, options.component), options);
   const shown = { path: options.displayPath ?? path, component: options.component };
   if (!failure.isReadOnly) throw explain(failure, shown);
@@ -51,7 +54,7 @@ export async function prepare(path: string, options: PrepareOptions): Promise<Pr
       "Choose a writable directory with --cache-dir.",
   );
   const elsewhere = `${await options.fallbackDir()}/${name}`;
-  const again = await runPrepareProcess([path, elsewhere, ...composition]);
+  const again = await run([path, elsewhere, ...composition]);
   if (again) throw explain(again, shown);
   return warned(await readPrepared(elsewhere, options.component), options);
 }
@@ -130,23 +133,4 @@ function explain(
     ? failure.message
     : `Cannot run component "${component}" (${path}): ${failure.message}`;
   return new TerminalError(failure.reason, message);
-}
-
-/** @param args Those of the mode `prepare`. */
-async function runPrepareProcess(args: readonly string[]): Promise<PrepareFailure | undefined> {
-  const [command, ...self] = selfCommand();
-  const { code, stdout, stderr } = await new Deno.Command(command, {
-    args: [...self, "prepare", ...args],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  if (code === 0) return undefined;
-  const text = new TextDecoder().decode(stdout).trim();
-  try {
-    return JSON.parse(text);
-  } catch {
-    const log = new TextDecoder().decode(stderr).trim().split("\n").slice(0, 5).join("\n");
-    throw new Error(`The process that prepares components ended with ${code}: ${log || text}`);
-  }
 }

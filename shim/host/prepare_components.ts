@@ -6,6 +6,7 @@
 
 import { compileModules } from "../engine/component.ts";
 import { componentFile, dependencyFiles, usedComponents } from "../engine/component_files.ts";
+import type { RunPrepare } from "../engine/prepare_process.ts";
 import { openPrepared, prepare } from "../engine/preparer.ts";
 import type { PreparedComponent } from "../engine/prepared_store.ts";
 import type { LockedApp, LockedComponent } from "../loader/locked_app.ts";
@@ -14,17 +15,26 @@ import type { IsolateComponent } from "./guests.ts";
 import type { HostOptions } from "./host_options.ts";
 import { writeReport } from "./report.ts";
 
+/** What is needed to prepare components. */
+export interface PrepareParts {
+  readonly options: HostOptions;
+  readonly temporary: TemporaryDirectory;
+  /** Default: in a process for each component. */
+  readonly run?: RunPrepare;
+}
+
 /** Only components that a trigger uses are prepared. */
 export async function prepareComponents(
   app: LockedApp,
-  { options, temporary }: { options: HostOptions; temporary: TemporaryDirectory },
+  parts: PrepareParts,
 ): Promise<IsolateComponent[]> {
+  const { options } = parts;
   const prepared: IsolateComponent[] = [];
   const middleware = new Map(
     app.components.flatMap(middlewareOf).map((item) => [item.component.id, item]),
   );
   for (const component of usedComponents(app)) {
-    const { directory, manifest, files } = await findPrepared(component, { options, temporary });
+    const { directory, manifest, files } = await findPrepared(component, parts);
     const modules = compileModules(files, {
       manifest,
       component: component.id,
@@ -46,7 +56,7 @@ export async function prepareComponents(
 
 async function findPrepared(
   component: LockedComponent,
-  { options, temporary }: { options: HostOptions; temporary: TemporaryDirectory },
+  { options, temporary, run }: PrepareParts,
 ): Promise<PreparedComponent> {
   const report = (line: string): void => writeReport([line]);
   const directory = options.prepared?.[component.id];
@@ -59,6 +69,7 @@ async function findPrepared(
     cacheDir: options.cacheDir,
     fallbackDir: () => temporary.path(),
     report,
+    run,
   });
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { errorText } from "../../lib/errors.ts";
+import { SparePreparer } from "../engine/spare_preparer.ts";
 import type { LockedApp } from "../loader/locked_app.ts";
 import { announce } from "./announce.ts";
 import { checkApp } from "./app_context.ts";
@@ -47,6 +48,7 @@ export class ReloadingHost {
   readonly #baseUrl: string;
   readonly #listener: HttpListener;
   readonly #temporary = new TemporaryDirectory();
+  readonly #preparer = new SparePreparer();
   readonly #graceMs: number;
   readonly #ending = new Set<Promise<void>>();
   readonly #live: LiveHub | undefined;
@@ -100,7 +102,11 @@ export class ReloadingHost {
     const isolateInit: IsolateInit = {
       app,
       options,
-      components: await prepareComponents(app, { options, temporary: this.#temporary }),
+      components: await prepareComponents(app, {
+        options,
+        temporary: this.#temporary,
+        run: (args) => this.#preparer.run(args),
+      }),
       selfUrl: this.#baseUrl,
       maxInstanceBytes: guestBytes(),
     };
@@ -129,6 +135,7 @@ export class ReloadingHost {
 
   /** Takes no more requests, and lets those in work end. */
   async stop(): Promise<void> {
+    this.#preparer[Symbol.dispose]();
     await this.#listener.stop(this.#graceMs);
     if (this.#current) this.#end(this.#current);
     await Promise.all(this.#ending);

@@ -4,10 +4,13 @@
  * @module
  */
 
+import { dirname } from "../../lib/path.ts";
 import { StatusError } from "../ttrpc/status.ts";
 import { readV1Metrics } from "./cgroup_v1.ts";
 import { readV2Metrics } from "./cgroup_v2.ts";
 import type { Any } from "../proto/well_known.ts";
+import type { Libc } from "./libc.ts";
+import { type OomWatch, watchOom } from "./oom_watch.ts";
 
 /** The cgroup of one container. */
 export interface ContainerCgroup {
@@ -20,7 +23,18 @@ export interface ContainerCgroup {
   stats(): Any;
   /** Whether the kernel has killed a process for want of memory since this was last asked. */
   wasOutOfMemory(): boolean;
+  /**
+   * The same after the last process has ended, when the cgroup may be gone.
+   * @param isSuspicious The process was killed, and nobody here did it: it is worth waiting for what
+   * the kernel has still to tell.
+   */
+  endedOutOfMemory(isSuspicious: boolean): Promise<boolean>;
+  /** Forgets it. */
+  close(): void;
 }
+
+/** Milliseconds until the kernel has told of the removal of a cgroup. */
+const REMOVAL_MS = 200;
 
 /** Where a process's cgroup is, for each controller. */
 export interface CgroupPaths {
@@ -31,10 +45,14 @@ export interface CgroupPaths {
 
 const ROOT = "/sys/fs/cgroup";
 
-/** The cgroup that a process is in. */
-export function openCgroup(pid: number, root = ROOT): ContainerCgroup {
-  const paths = cgroupPaths(Deno.readTextFileSync(`/proc/${pid}/cgroup`), root);
-  return createCgroup(paths);
+/** The cgroup that a process is in. The caller closes it. */
+export function openCgroup(libc: Libc, pid: number): ContainerCgroup {
+  const paths = cgroupPaths(Deno.readTextFileSync(`/proc/${pid}/cgroup`), ROOT);
+  const { version, directories } = paths;
+  return createCgroup(
+    paths,
+    version === 1 ? watchOom(libc, directories.get("memory")!) : undefined,
+  );
 }
 
 /** Reads `/proc/<pid>/cgroup`. Where version 1 has no memory controller, version 2 is what counts. */
@@ -54,25 +72,46 @@ export function cgroupPaths(text: string, root: string): CgroupPaths {
   return { version: 2, directories: new Map([["", unified]]) };
 }
 
-/** A cgroup by its directories. */
-export function createCgroup({ version, directories }: CgroupPaths): ContainerCgroup {
+/** A cgroup by its directories. @param watch Its events, if there are such; closed with it. */
+export function createCgroup(
+  { version, directories }: CgroupPaths,
+  watch?: OomWatch,
+): ContainerCgroup {
   const processes = version === 1
     ? directories.get("pids") ?? directories.get("memory")!
     : directories.get("")!;
   const memory = version === 1 ? directories.get("memory")! : processes;
   let kills = readKills(memory, version) ?? 0;
+  // What happens below a cgroup of version 2 is counted in it, too.
+  const outer = version === 2 ? dirname(memory) : undefined;
+  let outerKills = outer === undefined ? undefined : readKills(outer, version);
+  function wasOutOfMemory(): boolean {
+    const now = readKills(memory, version) ?? kills;
+    if (outer !== undefined) outerKills = readKills(outer, version);
+    const hasGrown = now > kills;
+    kills = now;
+    return hasGrown;
+  }
   return {
     pids: () => listPids(processes),
     stats() {
       if (!exists(memory)) throw new StatusError("NOT_FOUND", `cgroup ${memory}: not found`);
       return version === 1 ? readV1Metrics(directories) : readV2Metrics(memory);
     },
-    wasOutOfMemory() {
-      const now = readKills(memory, version) ?? kills;
-      const hasGrown = now > kills;
-      kills = now;
-      return hasGrown;
+    wasOutOfMemory,
+    async endedOutOfMemory(isSuspicious) {
+      if (readKills(memory, version) !== undefined) return wasOutOfMemory();
+      if (outer !== undefined) {
+        const now = readKills(outer, version) ?? 0;
+        return isSuspicious && outerKills !== undefined && now > outerKills;
+      }
+      // One event is that of the removal.
+      if (isSuspicious && watch && watch.count() < 2) {
+        await new Promise((resolve) => setTimeout(resolve, REMOVAL_MS));
+      }
+      return (watch?.count() ?? 0) > 1;
     },
+    close: () => watch?.close(),
   };
 }
 

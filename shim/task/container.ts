@@ -64,6 +64,8 @@ export class Container {
   /** The start that is under way: the end of a process is told after its start. */
   #starting: Promise<unknown> = Promise.resolve();
   #hasEnded = false;
+  /** Somebody has asked for it. */
+  #wasKilled = false;
   /** The signals that are being sent. */
   #killing: Promise<unknown> = Promise.resolve();
   readonly #oomTimer: ReturnType<typeof setInterval>;
@@ -129,6 +131,7 @@ export class Container {
       }
       return killProcess(process.pid, signal);
     }
+    if (signal === SIGKILL) this.#wasKilled = true;
     const killing = this.#parts.runc.kill(this.id, { signal, all });
     this.#killing = Promise.allSettled([this.#killing, killing]);
     try {
@@ -209,6 +212,7 @@ export class Container {
       await init.io?.drain(DRAIN_MS);
       await init.io?.close();
       clearInterval(this.#oomTimer);
+      this.#parts.cgroup.close();
       return exit;
     });
   }
@@ -266,7 +270,7 @@ export class Container {
 
   async #watchInit(): Promise<void> {
     const { init } = this;
-    const { reaper, events, runc, isPidNamespaceShared, onExit } = this.#parts;
+    const { reaper, events, runc, cgroup, isPidNamespaceShared, onExit } = this.#parts;
     const exit = await reaper.exitOf(init.pid);
     this.#hasEnded = true;
     await settled(this.#starting);
@@ -278,8 +282,9 @@ export class Container {
     }
     const running = [...this.#execs.values()].filter(({ state }) => state === "running");
     await within(Promise.all(running.map(({ exited }) => exited)), KILLED_MS);
-    this.#checkMemory();
     clearInterval(this.#oomTimer);
+    const isSuspicious = exit.status === 128 + SIGKILL && !this.#wasKilled;
+    if (await cgroup.endedOutOfMemory(isSuspicious)) events.outOfMemory();
     init.io?.closeStdin();
     init.io?.flush();
     onExit(exit);

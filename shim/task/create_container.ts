@@ -13,7 +13,8 @@ import type { Libc } from "./libc.ts";
 import { openProcessIo, type ProcessIo } from "./process_io.ts";
 import type { Exit, Reaper } from "./reaper.ts";
 import { mountRootfs, unmount } from "./rootfs.ts";
-import { Runc, type RuncConfig } from "./runc.ts";
+import { Runc, type RuncConfig, type RunProcess } from "./runc.ts";
+import { spawnProcess } from "./spawn_process.ts";
 import { isSystemdCgroup, readSpec, sharesPidNamespace, type Spec, writeSpec } from "./spec.ts";
 import { type ContainerState, type UsedApp, writeState } from "./state_file.ts";
 import { TaskProcess } from "./task_process.ts";
@@ -94,7 +95,7 @@ export async function createContainer(
     const openIo = ioOpener(request, parts);
     const io = await openIo(ioRequest(request), "init");
     undo.push(() => io.close());
-    const runc = new Runc({ ...config, log: `${bundle}/log.json` });
+    const runc = new Runc({ ...config, log: `${bundle}/log.json`, run: runner(parts) });
     const pid = await startInit(runc, { request, io, settings: parts.runc, undo });
     writeState(bundle, { ...state, pid });
     const init = new TaskProcess("", ioRequest(request));
@@ -103,7 +104,7 @@ export async function createContainer(
       runc,
       reaper: parts.reaper,
       events: parts.events,
-      cgroup: openCgroup(pid),
+      cgroup: openCgroup(parts.libc, pid),
       openIo,
       isPidNamespaceShared: sharesPidNamespace(spec),
       ...(isServing ? { isServing } : {}),
@@ -143,11 +144,19 @@ async function startInit(
   return readPid(pidFile);
 }
 
-function runcConfig(spec: Spec, { runc, namespace }: CreateParts): Omit<RuncConfig, "log"> {
+function runcConfig(spec: Spec, { runc, namespace }: CreateParts): Omit<RuncConfig, "log" | "run"> {
   return {
     program: runc.program,
     root: `${runc.root}/${namespace}`,
     isSystemdCgroup: runc.isSystemdCgroup ?? isSystemdCgroup(spec),
+  };
+}
+
+function runner({ libc, reaper }: CreateParts): RunProcess {
+  return async (program, { args, stdio }) => {
+    const env = Deno.env.toObject();
+    const pid = spawnProcess(libc, { program, args, stdio, env });
+    return (await reaper.exitOf(pid)).status;
   };
 }
 

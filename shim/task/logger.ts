@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { errorText } from "../../lib/errors.ts";
 import { check, type Libc, tryNow } from "./libc.ts";
 
@@ -50,6 +50,8 @@ export async function startLogger(
   command: LoggerCommand,
   container: { id: string; namespace: string },
 ): Promise<Logger> {
+  // Few containers have such a logger, and all would pay for the module.
+  const { spawn } = await import("node:child_process");
   const [out, err, ready] = [openPipe(libc), openPipe(libc), openPipe(libc)] as const;
   const open = new Set([out, err, ready].flatMap(({ read, write }) => [read, write]));
   function closeEnds(ends: Iterable<number>): void {

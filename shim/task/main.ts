@@ -5,7 +5,7 @@
  */
 
 import { errorText } from "../../lib/errors.ts";
-import { readAll } from "./_read_all.ts";
+import { readStdin, writeStdout } from "./_stdio.ts";
 import { RUNTIME } from "../../crds/contract.ts";
 import {
   encodeInfo,
@@ -37,20 +37,20 @@ export async function runShim(
 async function run(words: readonly string[], version: ProgramVersion): Promise<number> {
   const args = parseShimArguments(words);
   if (args.wantsVersion) {
-    await write(new TextEncoder().encode(formatVersion(RUNTIME.binary, version)));
+    writeStdout(new TextEncoder().encode(formatVersion(RUNTIME.binary, version)));
     return 0;
   }
   if (args.wantsInfo) {
-    await write(await info(args, version));
+    writeStdout(await info(args, version));
     return 0;
   }
   switch (args.action) {
     case "start":
-      await write(await start(args));
+      writeStdout(await start(args));
       return 0;
     case "delete": {
       const { deleteContainer } = await import("./delete.ts");
-      await write(await deleteContainer(args.id, args.bundle || Deno.cwd()));
+      writeStdout(await deleteContainer(args.id, args.bundle || Deno.cwd()));
       return 0;
     }
     case "serve": {
@@ -70,13 +70,13 @@ async function run(words: readonly string[], version: ProgramVersion): Promise<n
 
 async function start(args: ShimArguments): Promise<Uint8Array> {
   const { startServer } = await import("./start.ts");
-  const { params } = readStartStdin(await readAll(Deno.stdin.readable), args);
+  const { params } = readStartStdin(readStdin(), args);
   const containerd = containerdFacts(args, { environment: Deno.env.toObject(), params });
   return formatBootstrap(await startServer(args, { containerd, bundle: Deno.cwd() }));
 }
 
 async function info(args: ShimArguments, version: ProgramVersion): Promise<Uint8Array> {
-  const { options } = readStartStdin(await readAll(Deno.stdin.readable), args);
+  const { options } = readStartStdin(readStdin(), args);
   const program = findRunc(undefined, {
     path: Deno.env.get("PATH") ?? "",
     isExecutable: (path) => {
@@ -91,10 +91,4 @@ async function info(args: ShimArguments, version: ProgramVersion): Promise<Uint8
   });
   const runc = new Runc({ program, root: "/run/containerd/runc", isSystemdCgroup: false });
   return encodeInfo({ ...version, name: RUNTIME.type, options, features: await runc.features() });
-}
-
-async function write(bytes: Uint8Array): Promise<void> {
-  const writer = Deno.stdout.writable.getWriter();
-  await writer.write(bytes);
-  writer.releaseLock();
 }

@@ -6,7 +6,7 @@
 
 import type { Libc } from "./libc.ts";
 import { type Logger, parseLogger, startLogger } from "./logger.ts";
-import type { ProcessStdio } from "./runc.ts";
+import type { ProcessStdio } from "./spawn_process.ts";
 import { openStdio, type StdioPaths } from "./stdio.ts";
 import { ConsoleSocket, Terminal } from "./terminal.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { spawn } from "node:child_process";
 import { errorText } from "../../lib/errors.ts";
+import type { ProcessStdio } from "./spawn_process.ts";
 
 /** runc did not do what it was told. The message is runc's own. */
 export class RuncError extends Error {
@@ -28,14 +28,17 @@ export interface RuncConfig {
   readonly isSystemdCgroup: boolean;
   /** Default: none. */
   readonly log?: string | undefined;
+  /** Needed to create containers and to exec in them. */
+  readonly run?: RunProcess | undefined;
 }
 
-/** File descriptors of a new process; `ignore` is `/dev/null`. */
-export type ProcessStdio = readonly [
-  stdin: number | "ignore",
-  stdout: number | "ignore",
-  stderr: number | "ignore",
-];
+/** Runs a program to its end, with descriptors of our choice. @returns Its exit code. */
+export type RunProcess = (
+  program: string,
+  options: { args: readonly string[]; stdio: ProcessStdio },
+) => Promise<number>;
+
+const NO_STDIO: ProcessStdio = ["ignore", "ignore", "ignore"];
 
 /** Where a process is started with. */
 export interface RuncProcess {
@@ -78,7 +81,7 @@ export class Runc {
   }
 
   async start(id: string): Promise<void> {
-    await this.#run(["start", id]);
+    await this.#start("start", NO_STDIO, [id]);
   }
 
   /** @param options.all To every process of the container, not only to its first. */
@@ -157,13 +160,14 @@ export class Runc {
     stdio: ProcessStdio,
     args: readonly string[],
   ): Promise<void> {
-    const { program } = this.#config;
-    // Only Node's way of starting processes hands descriptors on.
-    const child = spawn(program, [...this.#global, command, ...args], { stdio: [...stdio] });
-    const code = await new Promise<number>((resolve, reject) => {
-      child.on("error", (error) => reject(cannotRun(program, error)));
-      child.on("exit", (code) => resolve(code ?? 1));
-    });
+    const { program, run } = this.#config;
+    if (!run) throw new TypeError(`runc ${command} needs a way to run it`);
+    let code: number;
+    try {
+      code = await run(program, { args: [...this.#global, command, ...args], stdio });
+    } catch (error) {
+      throw cannotRun(program, error);
+    }
     if (code !== 0) throw this.#failure(command, "");
   }
 

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
 import { selfCommand } from "../../lib/self_command.ts";
 import { connect, formatAddress } from "../ttrpc/address.ts";
 import { groupOf, readSpec } from "./spec.ts";
@@ -14,11 +12,6 @@ import type { ContainerdFacts, ShimArguments } from "./start_args.ts";
 /** Milliseconds that a server has to accept connections. */
 const SERVE_MS = 10_000;
 const POLL_MS = 2;
-/**
- * The program that runs, whatever its path. By its own path Deno would take the arguments for those of
- * Node and change them.
- */
-const RUNNING_PROGRAM = "/proc/self/exe";
 /** Where a server that fails to start says why. */
 const SERVER_LOG = "spinkube-shim.log";
 
@@ -61,25 +54,26 @@ async function startNew(
 ): Promise<void> {
   removeStale(socket);
   const logFile = `${bundle}/${SERVER_LOG}`;
-  const log = openSync(logFile, "a", 0o600);
-  const [_, ...before] = selfCommand();
-  const child = spawn(RUNNING_PROGRAM, [
-    ...before,
-    "shim",
-    ...["-namespace", args.namespace, "-id", args.id, "-address", containerd.grpcAddress],
-    ...["-publish-binary", containerd.binary, "-socket", socket, "-bundle", bundle],
-    ...(containerd.isDebug ? ["-debug"] : []),
-  ], {
+  const child = new Deno.Command("/bin/sh", {
+    args: [
+      ...["-c", 'umask 077; exec "$@" 2>>"$0"', logFile],
+      ...selfCommand(),
+      "shim",
+      ...["-namespace", args.namespace, "-id", args.id, "-address", containerd.grpcAddress],
+      ...["-publish-binary", containerd.binary, "-socket", socket, "-bundle", bundle],
+      ...(containerd.isDebug ? ["-debug"] : []),
+    ],
     detached: true,
-    stdio: ["ignore", "ignore", log],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
     cwd: "/",
+    clearEnv: true,
     env: serverEnvironment(containerd),
-  });
-  closeSync(log);
-  let code: number | null | undefined;
-  child.on("exit", (exitCode) => code = exitCode);
-  child.on("error", (error) => Deno.writeTextFileSync(logFile, `${error}\n`, { append: true }));
+  }).spawn();
   child.unref();
+  let code: number | undefined;
+  void child.status.then((status) => code = status.code);
   const deadline = performance.now() + SERVE_MS;
   while (!await accepts(socket)) {
     // Of two that start at once for a pod one ends: the other one has the socket.

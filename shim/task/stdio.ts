@@ -7,7 +7,7 @@
 
 import { dirname } from "../../lib/path.ts";
 import { type Libc, OPEN, openFile } from "./libc.ts";
-import type { ProcessStdio } from "./runc.ts";
+import type { ProcessStdio } from "./spawn_process.ts";
 
 /** Where the streams go: paths of FIFOs, or URIs; empty for none. */
 export interface StdioPaths {

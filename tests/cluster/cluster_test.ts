@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { NODES } from "../../controllers/shim/node_types.ts";
 import { SHIMS } from "../../crds/shim.ts";
 import { SPIN_APPS } from "../../crds/spin_app.ts";
+import { CLUSTER_SPIN_APP_EXECUTORS } from "../../crds/spin_app_executor.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { DEPLOYMENTS, PODS, RUNTIME_CLASSES } from "../../lib/kube/workload_types.ts";
 import { connect } from "../support/api_server.ts";
@@ -32,12 +33,10 @@ const HELM = await findHelm();
 /** Names of what the test makes. */
 const NAMESPACE = "spinkube-cluster-test";
 const RELEASE = "cluster-test";
-const SHIM = "spin-v2";
+const SHIM = "spin-v2"; // Nodes that have it are labelled with its name.
 const RUNTIME_CLASS = "spinkube-cluster-test";
 const APP = "hello";
 const NODE_LABEL = "example.com/spinkube-cluster-test";
-/** What the Shim's installed nodes are labelled with. */
-const INSTALLED_LABEL = "spinkube.dev/spin-v2";
 
 /** Milliseconds that a step may take; nodes pull images, and are done one after the other. */
 const STEP_MS = 300_000;
@@ -149,6 +148,10 @@ class Scene {
     if (await this.client.find(SHIMS, { name: SHIM })) await this.deleteShim();
     for (const node of this.nodes) await this.#label(node, null);
     await helm(["uninstall", RELEASE, "--namespace", NAMESPACE, "--ignore-not-found", "--wait"]);
+    // It is made by the operator, and stays as all executors do.
+    if (await this.client.find(CLUSTER_SPIN_APP_EXECUTORS, { name: RELEASE })) {
+      await this.client.delete(CLUSTER_SPIN_APP_EXECUTORS, { name: RELEASE });
+    }
     for (const name of [NAMESPACE, `${NAMESPACE}-nodes`]) await deleteNamespace(this.client, name);
   }
 
@@ -202,7 +205,7 @@ Deno.test({
       await scene.installShim();
       for (const name of scene.nodes) {
         const { metadata } = await client.get(NODES, { name });
-        assert.equal(metadata.labels?.[INSTALLED_LABEL], "provisioned", name);
+        assert.equal(metadata.labels?.[SHIM], "provisioned", name);
       }
     });
     await t.step("an app becomes ready, and answers over its Service", async () => {
@@ -222,7 +225,7 @@ Deno.test({
       assert.equal(await client.find(RUNTIME_CLASSES, { name: RUNTIME_CLASS }), undefined);
       for (const name of scene.nodes) {
         const { metadata } = await client.get(NODES, { name });
-        assert.equal(metadata.labels?.[INSTALLED_LABEL], undefined, name);
+        assert.equal(metadata.labels?.[SHIM], undefined, name);
       }
     });
   },

@@ -216,6 +216,51 @@ Deno.test("watch loads what somebody else built with --skip-build", async () => 
   }, { what: "the app", timeoutMs: 60_000 });
 });
 
+Deno.test({
+  name: "watch prepares new components in a process that is ready, and leaves none behind",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using app = await WatchedApp.start({
+      "spin.toml": manifest([{ id: "a", route: "/...", source: "a.wasm" }]),
+      "a.wasm": "",
+    });
+    const wasm = join(app.directory, "a.wasm");
+    await Deno.copyFile(sampleWasm("torture"), wasm);
+    const spare = await waitUntil(() => findSpare(app.directory), {
+      what: "the process that is ready",
+      timeoutMs: 60_000,
+    });
+    const url = await app.baseUrl();
+    await Deno.copyFile(sampleWasm("rust-api"), wasm);
+    await waitForAnswer(`${url}/variable/none`, /^undefined/);
+    // The one after it takes its place.
+    await waitUntil(() => {
+      const next = findSpare(app.directory);
+      return next !== undefined && next !== spare ? true : undefined;
+    }, { what: "the next process" });
+    app.program.kill("SIGTERM");
+    assert.equal((await app.program.outcome()).code, 0);
+    await waitUntil(() => findSpare(app.directory) === undefined ? true : undefined, {
+      what: "the end of the process",
+    });
+  },
+});
+
+/** Pid of the process that is ready to prepare what is in the directory. */
+function findSpare(directory: string): number | undefined {
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const words = Deno.readTextFileSync(`/proc/${name}/cmdline`).split("\0");
+      const at = words.indexOf("--spare");
+      if (at >= 0 && words[at + 1]!.startsWith(directory)) return Number(name);
+    } catch {
+      // It has ended.
+    }
+  }
+  return undefined;
+}
+
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;

@@ -10,7 +10,7 @@ import { waitUntil } from "./wait.ts";
 /** Python's packages of it are put here by `.ci/run`. */
 const PROGRAM = `${
   Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`
-}/spin-test-tools/moto-5.2.5/bin/moto_server`;
+}/spinkube-tests/moto-5.2.5/bin/moto_server`;
 
 /** Milliseconds until the server answers; it is Python, and large. */
 const START_MS = 60_000;

@@ -3,7 +3,7 @@
 # Ends with 1 if that is not possible.
 set -eu
 version=5.2.5
-target="${XDG_CACHE_HOME:-$HOME/.cache}/spin-test-tools/moto-$version"
+target="${XDG_CACHE_HOME:-$HOME/.cache}/spinkube-tests/moto-$version"
 [ -x "$target/bin/moto_server" ] && exit 0
 command -v python3 >/dev/null || exit 1
 rm -rf "$target"

@@ -6,6 +6,7 @@
  */
 
 import { UsageError } from "../../../lib/errors.ts";
+import { hasAwsServer } from "../../support/aws_server.ts";
 import { hasMqttBroker } from "../../support/mqtt_broker.ts";
 import { hasRedisServer } from "../../support/redis_server.ts";
 import { median, medianRatio } from "../statistics.ts";
@@ -13,9 +14,10 @@ import { formatNumber, formatRatio, formatTable } from "../table.ts";
 import { measureCommand } from "./commands.ts";
 import { measureOutbound } from "./outbound.ts";
 import type { ProgramPlace } from "./program.ts";
+import { measureSqsTrigger } from "./sqs.ts";
 import { measureMqttTrigger, measureRedisTrigger } from "./triggers.ts";
 
-const USAGE = `Measures outbound HTTP, the triggers for Redis and MQTT, and commands.
+const USAGE = `Measures outbound HTTP, the triggers for Redis, MQTT and SQS, and commands.
 
 Usage: deno task bench:io [--quick]`;
 
@@ -44,6 +46,10 @@ async function main(args: readonly string[]): Promise<void> {
         row("MQTT trigger, messages/s", await measureMqttTrigger(place, { ...amount, directory })),
       );
     } else console.error("mosquitto is not installed: its trigger is not measured");
+    if (hasAwsServer()) {
+      const few = { rounds: amount.rounds, messages: Math.ceil(amount.messages / 10) };
+      rows.push(row("SQS trigger, messages/s", await measureSqsTrigger(place, few)));
+    } else console.error("moto is not installed: the SQS trigger is not measured");
     rows.push(row("command, ms", await measureCommand(place, { ...amount, directory })));
     console.log(formatTable(["", "with a guest", "without", "ratio"], rows));
   } finally {

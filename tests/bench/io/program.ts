@@ -37,11 +37,13 @@ export class MeasuredApp implements AsyncDisposable {
     from: string,
     place: ProgramPlace,
     args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
   ): Promise<MeasuredApp> {
     const own = ["--metrics-address", "127.0.0.1:0", "--workers", "1"];
     const [program, ...rest] = upCommand(from, place, [...own, ...args]);
     const child = new Deno.Command(program!, {
       args: rest,
+      env,
       stdin: "null",
       stdout: "null",
       stderr: "piped",

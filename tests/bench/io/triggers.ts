@@ -29,7 +29,7 @@ export interface Amount {
 }
 
 /** Payload of every message. */
-const PAYLOAD = "x".repeat(100);
+export const PAYLOAD: string = "x".repeat(100);
 
 /** The Redis trigger. */
 export async function measureRedisTrigger(place: ProgramPlace, amount: Amount): Promise<Rates> {
@@ -134,7 +134,7 @@ key_value_stores = ["default"]
 }
 
 /** Both sides by turns, after a round that does not count. */
-async function alternate(
+export async function alternate(
   { rounds, messages }: Amount,
   flows: { ours: MessageFlow; reference: MessageFlow },
 ): Promise<Rates> {

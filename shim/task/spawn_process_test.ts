@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { OPEN, openFile, openLibc } from "./libc.ts";
+import { Reaper } from "./reaper.ts";
+import { spawnProcess } from "./spawn_process.ts";
+
+/** Bit of signal 13. */
+const SIGPIPE = 1n << 12n;
+const LONG = "x".repeat(5_000);
+
+Deno.test({
+  name: "spawnProcess() hands descriptors, arguments and environment on, and nothing else",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const libc = openLibc();
+    const directory = await Deno.makeTempDir();
+    const reaper = new Reaper(libc);
+    // A listener of signals alone does not keep a program running.
+    const running = setInterval(() => {}, 1_000);
+    const flags = OPEN.create | OPEN.writeOnly;
+    const [out, err] = ["out", "err"].map((name) =>
+      openFile(libc, `${directory}/${name}`, { flags, mode: 0o600 })
+    ) as [number, number];
+    try {
+      const script = 'echo "$1|$2|$A|$B"; ls -x /proc/$$/fd; echo wrong >&2; ' +
+        'grep -E "Sig(Blk|Ign)" /proc/$$/status; exit 7';
+      const pid = spawnProcess(libc, {
+        program: "sh",
+        args: ["-c", script, "sh", "ä b", ""],
+        stdio: ["ignore", out, err],
+        env: { PATH: Deno.env.get("PATH")!, A: "1=2", B: LONG },
+      });
+      assert.equal((await reaper.exitOf(pid)).status, 7);
+      const [line, open, ...signals] = (await Deno.readTextFile(`${directory}/out`)).split("\n");
+      assert.equal(line, `ä b||1=2|${LONG}`);
+      const descriptors = open!.split(/\s+/);
+      for (const own of [out, err]) assert.ok(!descriptors.includes(String(own)), open!);
+      const [blocked, ignored] = signals.map((text) => BigInt(`0x${text.split("\t")[1] ?? 0}`));
+      assert.equal(blocked, 0n);
+      assert.equal(ignored! & SIGPIPE, 0n);
+      assert.equal(await Deno.readTextFile(`${directory}/err`), "wrong\n");
+      assert.throws(
+        () =>
+          spawnProcess(libc, {
+            program: "/no/such",
+            args: [],
+            stdio: ["ignore", out, err],
+            env: {},
+          }),
+        /No such file or directory/,
+      );
+    } finally {
+      libc.close(out);
+      libc.close(err);
+      clearInterval(running);
+      reaper.close();
+      await Deno.remove(directory, { recursive: true });
+    }
+  },
+});
