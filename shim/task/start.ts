@@ -54,9 +54,10 @@ async function startNew(
 ): Promise<void> {
   removeStale(socket);
   const logFile = `${bundle}/${SERVER_LOG}`;
+  Deno.openSync(logFile, { append: true, create: true, mode: 0o600 }).close();
   const child = new Deno.Command("/bin/sh", {
     args: [
-      ...["-c", 'umask 077; exec "$@" 2>>"$0"', logFile],
+      ...["-c", 'exec "$@" 2>>"$0"', logFile],
       ...selfCommand(),
       "shim",
       ...["-namespace", args.namespace, "-id", args.id, "-address", containerd.grpcAddress],
