@@ -28,8 +28,10 @@ export class OperatorProcess {
 
   /** Starts it and waits until its probes are answered. */
   static async start(
-    { kubeconfig, args = [], env = {} }: {
+    { kubeconfig, program = PROGRAM_PATH, args = [], env = {} }: {
       kubeconfig: string;
+      /** Main module of the program; default: the source. */
+      program?: string;
       args?: readonly string[];
       env?: Readonly<Record<string, string>>;
     },
@@ -37,7 +39,7 @@ export class OperatorProcess {
     const addresses = { probes: `127.0.0.1:${freePort()}`, metrics: `127.0.0.1:${freePort()}` };
     const child = new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", ...SMALL_DENO_FLAGS, PROGRAM_PATH, "controller", "--kubeconfig", kubeconfig],
+        ...["run", ...SMALL_DENO_FLAGS, program, "controller", "--kubeconfig", kubeconfig],
         ...["--health-probe-bind-address", addresses.probes],
         ...["--metrics-bind-address", addresses.metrics, ...args],
       ],
