@@ -28,8 +28,13 @@ export class SparePreparer implements Disposable {
 
   [Symbol.dispose](): void {
     this.#isDisposed = true;
-    this.#spare?.kill("SIGKILL");
+    const spare = this.#spare;
     this.#spare = undefined;
+    try {
+      spare?.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
   }
 }
 
