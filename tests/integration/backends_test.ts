@@ -145,8 +145,8 @@ serverTest("a guest uses a key-value store in Redis", {
     const config = (password: string) =>
       `[key_value_store.default]\ntype = "redis"\nurl = "redis://:${password}@127.0.0.1:${server.port}"\n`;
     const app = await start(config("s3cret"));
-    await t.step("the configuration is told, without its secrets", () => {
-      assert.match(app.stderr, /Using runtime config \[key_value_store\.default: redis\] from "/);
+    await t.step("the configuration is told, without its secrets", async () => {
+      await app.waitForStderr(/Using runtime config \[key_value_store\.default: redis\] from "/);
       assert.doesNotMatch(app.stderr, /s3cret/);
     });
     await checkAll(t, app, KEY_VALUE);

@@ -80,7 +80,7 @@ Deno.test("up ends a request whose dependency traps or loops, and no other one",
     ] as const
   ) {
     await check(app, { request: path, status: 500, answer: "" });
-    assert.match(app.stderr, line);
+    await app.waitForStderr(line);
     await check(app, { request: "/count", answer: "1" });
     await check(app, { request: "/drops", answer: "3" });
   }

@@ -42,7 +42,7 @@ Deno.test("up prepares elsewhere if its store cannot be written", async () => {
     cacheDir: `${blocker}/cache`,
   });
   await check(app, { request: "/", answer: "hello from C\n" });
-  assert.match(app.stderr, /^Cannot write to ".*\/file\/cache": .*--cache-dir\.$/m);
+  await app.waitForStderr(/^Cannot write to ".*\/file\/cache": .*--cache-dir\.$/m);
 });
 
 Deno.test("up mends a damaged store", async () => {

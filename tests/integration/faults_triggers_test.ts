@@ -66,7 +66,7 @@ redisTest(
     await waitUntil(async () => (await app.get("/kv/last-message")).body.trim() === "hello", {
       what: "the message",
     });
-    assert.match(app.stderr, /^Connected to the Redis server \S+ again$/m);
+    await app.waitForStderr(/^Connected to the Redis server \S+ again$/m);
   },
 );
 

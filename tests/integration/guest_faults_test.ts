@@ -68,8 +68,8 @@ Deno.test("up answers 500 to every error code of wasi:http that a guest gives", 
     await check(app, { request: `/error?case=${code}`, status: 500, answer: "" });
   }
   await app.waitForStderr(/answered with the error internal-error$/m);
-  assert.match(app.stderr, /answered with the error DNS-timeout$/m);
-  assert.match(app.stderr, /answered with the error HTTP-request-denied$/m);
+  await app.waitForStderr(/answered with the error DNS-timeout$/m);
+  await app.waitForStderr(/answered with the error HTTP-request-denied$/m);
   await assertUnharmed(app);
 });
 

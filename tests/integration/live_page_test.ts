@@ -305,7 +305,7 @@ Deno.test("watch serves without a live page if its ports are taken", async () =>
       env: { NO_COLOR: "1", TMPDIR: suite.directory() },
     }, true);
     assert.equal((await app.get("/one")).status, 200);
-    assert.match(app.stderr, /^Note: There is no live page\. Cannot serve the live page on /m);
+    await app.waitForStderr(/^Note: There is no live page\. Cannot serve the live page on /m);
   } finally {
     taken.forEach((listener) => listener.close());
   }

@@ -184,11 +184,10 @@ Deno.test("host reads the runtime configuration and options of up", async () => 
     `return text(i.keyValue2.Store.open("${store}").get("a") ?? bytes("-"))`;
   await checkScript(app, { script: get("default"), returns: "1" });
   await checkScript(app, { script: get("mine"), returns: "-" });
-  assert.match(
-    app.stderr,
+  await app.waitForStderr(
     /Using runtime config \[key_value_store\.mine: spin\] from ".*config\.toml"/,
   );
-  assert.match(app.stderr, /Storing default key-value data to ".*sqlite_key_value\.db"\./);
+  await app.waitForStderr(/Storing default key-value data to ".*sqlite_key_value\.db"\./);
 });
 
 Deno.test("host runs a command with the container's arguments", async () => {

@@ -85,7 +85,7 @@ Deno.test({
         await publish("fail");
         await publish("panic");
         await waitUntil(() => app.stderr.includes("trapped"), { what: "the trap" });
-        assert.match(app.stderr, /Error handling a message of channel "sample-in": component/);
+        await app.waitForStderr(/Error handling a message of channel "sample-in": component/);
         const before = Number(await count());
         await publish("after");
         await waitUntil(async () => Number(await count()) > before, { what: "the next message" });
