@@ -287,7 +287,9 @@ testShims("Shims come to nodes, and leave them", {
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     await scene.restart();
     await new Promise((resolve) => setTimeout(resolve, 1_000));
-    const writes = proxy.requests.slice(before).filter((line) => !line.startsWith("GET "));
+    // Apps of other steps may learn that there are nodes for them.
+    const writes = proxy.requests.slice(before)
+      .filter((line) => !line.startsWith("GET ") && !/\/namespaces\/test-\d+\//.test(line));
     assert.deepEqual(writes, []);
   },
 });
