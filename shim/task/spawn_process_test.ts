@@ -25,7 +25,7 @@ Deno.test({
     ) as [number, number];
     try {
       const script = 'echo "$1|$2|$A|$B"; ls -l /proc/$$/fd | grep -c "$3"; echo wrong >&2; ' +
-        'grep -E "Sig(Blk|Ign)" /proc/$$/status; exit 7';
+        'grep -E "Sig(Blk|Ign)" /proc/self/status; exit 7';
       const pid = spawnProcess(libc, {
         program: "sh",
         args: ["-c", script, "sh", "ä b", "", directory],
