@@ -3,7 +3,9 @@
  *
  * Arguments: the source file, the entry's directory and, of a component with dependencies, a
  * {@link Composition} in JSON. With `--spare FILE` it prepares that file for nothing, so that everything
- * is loaded, and takes its arguments from stdin, as JSON; if there are none, it ends. On a user's mistake the only output is one JSON line on stdout,
+ * is loaded, and takes its arguments from stdin, as JSON; if there are none, it ends.
+ *
+ * On a user's mistake the only output is one JSON line on stdout,
  * `{"reason", "message"}`, and the exit code is 1.
  *
  * @module

@@ -43,7 +43,8 @@ const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 /**
  * Serves until a signal asks to stop; then requests in flight get 25 seconds (`--grace-period`) to
  * end. In Kubernetes the first five of these still take new ones, as long as such come: the Service
- * sends some until all nodes know that the pod ends. What goes wrong is told in the log and in the container's last message.
+ * sends some until all nodes know that the pod ends. What goes wrong is told in the log and in the
+ * container's last message.
  *
  * @returns The exit code: 0 after a signal, that of the app's commands, or one of
  * {@link tellLastMessage}.

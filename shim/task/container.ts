@@ -219,9 +219,10 @@ export class Container {
 
   async #untilServing(): Promise<void> {
     const { isServing } = this.#parts;
+    if (!isServing) return;
     const deadline = performance.now() + SERVING_MS;
     while (!this.#hasEnded && performance.now() < deadline) {
-      if (!isServing || isServing(this.init.pid)) return;
+      if (isServing(this.init.pid)) return;
       await new Promise((resolve) => setTimeout(resolve, SERVING_CHECK_MS));
     }
   }
