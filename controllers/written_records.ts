@@ -5,7 +5,7 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
+import { fingerprint } from "../lib/fingerprint.ts";
 
 /** Milliseconds after which a write that no watch has told of counts as lost. */
 const LOST_MS = 10_000;
@@ -62,5 +62,5 @@ export class WrittenRecords {
 }
 
 function digest(content: unknown): string {
-  return createHash("sha1").update(JSON.stringify(content)).digest("base64");
+  return fingerprint(JSON.stringify(content));
 }

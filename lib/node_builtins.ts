@@ -39,6 +39,16 @@ export function nodeCrypto(): typeof import("node:crypto") {
   return builtin("node:crypto") as typeof import("node:crypto");
 }
 
+/** `node:tls`. */
+export function tls(): typeof import("node:tls") {
+  return builtin("node:tls") as typeof import("node:tls");
+}
+
+/** `node:https`. */
+export function https(): typeof import("node:https") {
+  return builtin("node:https") as typeof import("node:https");
+}
+
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
 /** 4 or 6 if `text` is a literal address of that version, without brackets; else 0. */

@@ -12,6 +12,9 @@ import { nodePath } from "./node_builtins.ts";
 /** What stands between the names of a path. */
 export const SEPARATOR: string = Deno.build.os === "windows" ? "\\" : "/";
 
+/** What stands between the paths of a list, such as `KUBECONFIG`. */
+export const LIST_SEPARATOR: string = Deno.build.os === "windows" ? ";" : ":";
+
 function windows(): ReturnType<typeof nodePath> | undefined {
   return Deno.build.os === "windows" ? nodePath() : undefined;
 }

@@ -85,7 +85,6 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "pg": ["shim/imports"],
   "pg-protocol": ["shim/imports"],
   "@kubernetes/client-node": ["lib/kube"],
-  "prom-client": ["controllers/manager"],
 };
 
 interface Import {

@@ -49,12 +49,12 @@ export async function runController(
   const options = parseManagerOptions(args);
   const log = createLog(options.log);
   const { defaultExecutor } = options;
-  const executor = defaultExecutor === "" ? undefined : readDefaultExecutor(defaultExecutor);
+  const executor = defaultExecutor === "" ? undefined : await readDefaultExecutor(defaultExecutor);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stop.abort());
   }
-  const config = findCluster(options.kubeconfig);
+  const config = await findCluster(options.kubeconfig);
   const metrics = createManagerMetrics(new URL(config.server).host);
   const transport = new KubeTransport(config, {
     userAgent: `spinkube/${version} (controller)`,
@@ -180,8 +180,8 @@ function findShimSettings(): ShimSettings {
   return readShimSettings((name) => Deno.env.get(name), { ownNamespace: findOwnNamespace() });
 }
 
-function findCluster(path: string): ClusterConfig {
-  return loadClusterConfig(path === "" ? {} : { path }, {
+async function findCluster(path: string): Promise<ClusterConfig> {
+  return await loadClusterConfig(path === "" ? {} : { path }, {
     environment: (name) => Deno.env.get(name),
     readTextFile: (file) => Deno.readTextFileSync(file),
     homeDir: Deno.env.get("HOME"),

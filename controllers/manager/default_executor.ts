@@ -5,7 +5,6 @@
  * @module
  */
 
-import { parse } from "yaml";
 import {
   CLUSTER_SPIN_APP_EXECUTORS,
   SPIN_APP_EXECUTORS,
@@ -16,6 +15,7 @@ import { isAlreadyExists, isInvalid } from "../../lib/kube/api_error.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { pause } from "../../lib/kube/retry.ts";
 import { apiVersion, type ResourceType } from "../../lib/kube/types.ts";
+import { parseYaml } from "../../lib/parse_yaml.ts";
 import type { Log } from "../../lib/structured_log.ts";
 
 const TYPES: readonly ResourceType<SpinAppExecutor>[] = [
@@ -37,7 +37,7 @@ export interface DefaultExecutor {
  * Reads the file that `--default-executor` names.
  * @throws {TerminalError} if it cannot be read, or holds no executor.
  */
-export function readDefaultExecutor(path: string): DefaultExecutor {
+export async function readDefaultExecutor(path: string): Promise<DefaultExecutor> {
   let text: string;
   try {
     text = Deno.readTextFileSync(path);
@@ -51,15 +51,15 @@ export function readDefaultExecutor(path: string): DefaultExecutor {
       { cause: error },
     );
   }
-  return parseDefaultExecutor(text, path);
+  return await parseDefaultExecutor(text, path);
 }
 
 /**
- * Reads an executor from YAML.
+ * Reads an executor from YAML or JSON.
  * @param file Where it is from, for messages.
  * @throws {TerminalError} if it is no SpinAppExecutor or ClusterSpinAppExecutor with a name.
  */
-export function parseDefaultExecutor(text: string, file: string): DefaultExecutor {
+export async function parseDefaultExecutor(text: string, file: string): Promise<DefaultExecutor> {
   const refuse = (problem: string): never => {
     throw new TerminalError(
       "InvalidDefaultExecutor",
@@ -69,7 +69,7 @@ export function parseDefaultExecutor(text: string, file: string): DefaultExecuto
   };
   let object: Partial<SpinAppExecutor & { kind: string; apiVersion: string }> | null;
   try {
-    object = parse(text);
+    object = await parseYaml(text) as typeof object;
   } catch (error) {
     return refuse(`is no YAML (${errorText(error)})`);
   }

@@ -16,12 +16,12 @@ spec:
 
 const PATH = "/apis/core.spinkube.dev/v1alpha1/clusterspinappexecutors";
 
-Deno.test("parseDefaultExecutor() takes both kinds", () => {
-  const { type, object } = parseDefaultExecutor(CLUSTER, "e.yaml");
+Deno.test("parseDefaultExecutor() takes both kinds", async () => {
+  const { type, object } = await parseDefaultExecutor(CLUSTER, "e.yaml");
   assert.equal(type.plural, "clusterspinappexecutors");
   assert.equal(object.spec.deploymentConfig?.runtimeClassName, "wasmtime-spin-v2");
   const namespaced = CLUSTER.replace("Cluster", "").replace("spec:", "  namespace: apps\nspec:");
-  const own = parseDefaultExecutor(namespaced, "e.yaml");
+  const own = await parseDefaultExecutor(namespaced, "e.yaml");
   assert.equal(own.type.plural, "spinappexecutors");
   assert.equal(own.object.metadata.namespace, "apps");
 });
@@ -35,9 +35,9 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   [CLUSTER.replace("Cluster", ""), /has no metadata.namespace/],
 ];
 
-Deno.test("parseDefaultExecutor() says what is wrong with the file", () => {
+Deno.test("parseDefaultExecutor() says what is wrong with the file", async () => {
   for (const [text, message] of WRONG) {
-    assert.throws(() => parseDefaultExecutor(text, "e.yaml"), (error) => {
+    await assert.rejects(() => parseDefaultExecutor(text, "e.yaml"), (error) => {
       assert.ok(error instanceof TerminalError);
       assert.match(error.message, message);
       return true;
@@ -52,7 +52,7 @@ async function run(answers: readonly (() => Response)[], signal = new AbortContr
   let count = 0;
   await using api = startApiDouble(() => answers[Math.min(count++, answers.length - 1)]!());
   await ensureDefaultExecutor(api.client, {
-    executor: parseDefaultExecutor(CLUSTER, "e.yaml"),
+    executor: await parseDefaultExecutor(CLUSTER, "e.yaml"),
     log,
     signal,
     firstDelayMs: 1,

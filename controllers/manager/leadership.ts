@@ -4,7 +4,6 @@
  * @module
  */
 
-import { hostname } from "node:os";
 import { errorText, TerminalError } from "../../lib/errors.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { type HeldLease, holdLease } from "../../lib/kube/lease.ts";
@@ -36,7 +35,7 @@ export async function lead(
   const end = (): void => own.abort();
   signal.addEventListener("abort", end);
   holding.addEventListener("abort", end, { once: true });
-  const identity = `${hostname()}_${crypto.randomUUID()}`;
+  const identity = `${Deno.hostname()}_${crypto.randomUUID()}`;
   log.info("Waiting to be the leader", { lease: LEASE, namespace, identity });
   const lease = await holdLease(client, {
     namespace,

@@ -4,10 +4,17 @@
  * @module
  */
 
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { WorkQueue } from "../../lib/kube/work_queue.ts";
 import type { TransportObserver } from "../../lib/kube/transport.ts";
-import type { ControllerObserver } from "../controller.ts";
+import type { WorkQueue } from "../../lib/kube/work_queue.ts";
+import {
+  type Histogram,
+  type Labels,
+  MetricRegistry,
+  type Numbers,
+} from "../../lib/metric_registry.ts";
+import { PROMETHEUS_TEXT } from "../../lib/metric_text.ts";
+import { addProcessMetrics } from "../../lib/process_metrics.ts";
+import type { ControllerObserver, ReconcileOutcome } from "../controller.ts";
 
 /** controller-runtime's buckets for the time of a run, in seconds. */
 const RUN_BUCKETS = [
@@ -53,11 +60,19 @@ const RUN_BUCKETS = [
   60,
 ];
 
+/** client-go's buckets for times of queues, in seconds. */
+const QUEUE_BUCKETS = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 100, 1_000];
+
+/** The default of Prometheus' client for Go, in seconds. */
+const ANSWER_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+const RESULTS: readonly ReconcileOutcome[] = ["error", "requeue", "requeue_after", "success"];
+
 /** All metrics of one process. */
 export interface ManagerMetrics {
   readonly controllers: ControllerObserver;
   readonly requests: TransportObserver;
-  /** Counts what a controller's queue does from now on. */
+  /** Counts what a controller and its queue do from now on. */
   watchQueue(controller: string, queue: { queue: WorkQueue; workers: number }): void;
   /** An admission request has been answered. */
   webhookAnswered(webhook: string, answer: { code: number; seconds: number }): void;
@@ -65,165 +80,174 @@ export interface ManagerMetrics {
   webhookInFlight(webhook: string, change: 1 | -1): void;
   setLeader(isLeader: boolean): void;
   /** The text format of Prometheus. */
-  text(): Promise<string>;
+  text(): string;
   readonly contentType: string;
 }
 
 /** Creates the metrics. @param host The API server, for `rest_client_requests_total`. */
 export function createManagerMetrics(host: string): ManagerMetrics {
-  const registers = [new Registry()];
-  const [registry] = registers as [Registry];
-  collectDefaultMetrics({ register: registry });
-  const runtime = createControllerMetrics(registers);
-  const webhooks = createWebhookMetrics(registers);
-  const requests = new Counter({
-    name: "rest_client_requests_total",
+  const registry = new MetricRegistry();
+  const runtime = createControllerMetrics(registry);
+  const webhooks = createWebhookMetrics(registry);
+  const requests = registry.counter("rest_client_requests_total", {
     help: "Requests to the API server, by status code, method and host",
-    labelNames: ["code", "method", "host"],
-    registers,
+    labels: ["code", "method", "host"],
   });
-  const leader = new Gauge({
-    name: "leader_election_master_status",
+  const leader = registry.gauge("leader_election_master_status", {
     help: "Whether this process is the leader",
-    labelNames: ["name"],
-    registers,
+    labels: ["name"],
   });
-  const queues = createQueueMetrics(registers);
+  const watchQueue = createQueueMetrics(registry);
+  addProcessMetrics(registry);
   return {
     controllers: runtime.observer,
     requests: {
       onAnswer: (method, code) =>
-        requests.inc({ method, host, code: code === 0 ? "<error>" : String(code) }),
+        requests.add({ method, host, code: code === 0 ? "<error>" : String(code) }),
     },
     watchQueue(controller, { queue, workers }) {
-      runtime.workers.set({ controller }, workers);
-      queues.push({ controller, queue });
+      runtime.begin(controller, workers);
+      watchQueue(controller, queue);
     },
     webhookAnswered(webhook, { code, seconds }) {
-      webhooks.total.inc({ webhook, code: String(code) });
+      webhooks.total.add({ webhook, code: String(code) });
       webhooks.latency.observe({ webhook }, seconds);
     },
-    webhookInFlight: (webhook, change) => webhooks.inFlight.inc({ webhook }, change),
+    webhookInFlight: (webhook, change) => webhooks.inFlight.add({ webhook }, change),
     setLeader: (isLeader) => leader.set({ name: "spin-operator" }, isLeader ? 1 : 0),
-    text: () => registry.metrics(),
-    contentType: registry.contentType,
+    text: () => registry.text(),
+    contentType: PROMETHEUS_TEXT,
   };
 }
 
-function createControllerMetrics(
-  registers: Registry[],
-): { observer: ControllerObserver; workers: Gauge } {
-  const labelNames = ["controller"];
-  const total = new Counter({
-    name: "controller_runtime_reconcile_total",
+function createControllerMetrics(registry: MetricRegistry): {
+  observer: ControllerObserver;
+  /** Shows all numbers of a controller, which are 0 so far. */
+  begin: (controller: string, workers: number) => void;
+} {
+  const labels = ["controller"];
+  const total = registry.counter("controller_runtime_reconcile_total", {
     help: "Runs, by controller and result",
-    labelNames: ["controller", "result"],
-    registers,
+    labels: ["controller", "result"],
   });
-  const errors = new Counter({
-    name: "controller_runtime_reconcile_errors_total",
+  const errors = registry.counter("controller_runtime_reconcile_errors_total", {
     help: "Runs that failed, by controller",
-    labelNames,
-    registers,
+    labels,
   });
-  const terminal = new Counter({
-    name: "controller_runtime_terminal_reconcile_errors_total",
+  const terminal = registry.counter("controller_runtime_terminal_reconcile_errors_total", {
     help: "Failures that are not tried again before something changes, by controller",
-    labelNames,
-    registers,
+    labels,
   });
-  const panics = new Counter({
-    name: "controller_runtime_reconcile_panics_total",
+  const panics = registry.counter("controller_runtime_reconcile_panics_total", {
     help: "Runs that ended in a defect, by controller",
-    labelNames,
-    registers,
+    labels,
   });
-  const seconds = new Histogram({
-    name: "controller_runtime_reconcile_time_seconds",
+  const seconds = registry.histogram("controller_runtime_reconcile_time_seconds", {
     help: "Time of runs, by controller",
-    labelNames,
+    labels,
     buckets: RUN_BUCKETS,
-    registers,
   });
-  const active = new Gauge({
-    name: "controller_runtime_active_workers",
+  const active = registry.gauge("controller_runtime_active_workers", {
     help: "Runs at this moment, by controller",
-    labelNames,
-    registers,
+    labels,
   });
-  const workers = new Gauge({
-    name: "controller_runtime_max_concurrent_reconciles",
+  const workers = registry.gauge("controller_runtime_max_concurrent_reconciles", {
     help: "Runs that may be at the same time, by controller",
-    labelNames,
-    registers,
+    labels,
   });
   return {
-    workers,
+    begin(controller, count) {
+      workers.set({ controller }, count);
+      for (const result of RESULTS) total.add({ controller, result }, 0);
+      for (const counter of [errors, terminal, panics, active]) counter.add({ controller }, 0);
+    },
     observer: {
-      started: (controller) => active.inc({ controller }),
+      started: (controller) => active.add({ controller }),
       ended(controller, { outcome, seconds: time, isTerminal }) {
-        active.dec({ controller });
-        total.inc({ controller, result: outcome });
+        active.add({ controller }, -1);
+        total.add({ controller, result: outcome });
         seconds.observe({ controller }, time);
-        if (outcome === "error") errors.inc({ controller });
-        if (isTerminal) terminal.inc({ controller });
+        if (outcome === "error") errors.add({ controller });
+        if (isTerminal) terminal.add({ controller });
       },
       failed(controller, { error }) {
         // What the network and the API server cause has classes of its own.
-        if (error instanceof TypeError || error instanceof RangeError) panics.inc({ controller });
+        if (error instanceof TypeError || error instanceof RangeError) panics.add({ controller });
       },
     },
   };
 }
 
 function createWebhookMetrics(
-  registers: Registry[],
-): { total: Counter; latency: Histogram; inFlight: Gauge } {
+  registry: MetricRegistry,
+): { total: Pick<Numbers, "add">; latency: Histogram; inFlight: Numbers } {
   return {
-    total: new Counter({
-      name: "controller_runtime_webhook_requests_total",
+    total: registry.counter("controller_runtime_webhook_requests_total", {
       help: "Admission requests, by webhook and status code",
-      labelNames: ["webhook", "code"],
-      registers,
+      labels: ["webhook", "code"],
     }),
-    latency: new Histogram({
-      name: "controller_runtime_webhook_latency_seconds",
+    latency: registry.histogram("controller_runtime_webhook_latency_seconds", {
       help: "Time to answer admission requests, by webhook",
-      labelNames: ["webhook"],
-      registers,
+      labels: ["webhook"],
+      buckets: ANSWER_BUCKETS,
     }),
-    inFlight: new Gauge({
-      name: "controller_runtime_webhook_requests_in_flight",
+    inFlight: registry.gauge("controller_runtime_webhook_requests_in_flight", {
       help: "Admission requests that are being answered, by webhook",
-      labelNames: ["webhook"],
-      registers,
+      labels: ["webhook"],
     }),
   };
 }
 
-/** Read when somebody asks. */
+/** @returns Tells of a controller's queue from now on. */
 function createQueueMetrics(
-  registers: Registry[],
-): { controller: string; queue: WorkQueue }[] {
-  const queues: { controller: string; queue: WorkQueue }[] = [];
-  function gauge(
+  registry: MetricRegistry,
+): (controller: string, queue: WorkQueue) => void {
+  const queues: { labels: Labels; queue: WorkQueue }[] = [];
+  const labels = ["name", "controller"];
+  function computed(
     name: string,
-    { help, read }: { help: string; read: (queue: WorkQueue) => number },
-  ) {
-    new Gauge({
-      name,
+    { type = "gauge", help, read }: {
+      type?: "counter" | "gauge";
+      help: string;
+      read: (queue: WorkQueue) => number;
+    },
+  ): void {
+    registry.computed(name, {
+      type,
       help,
-      labelNames: ["name", "controller"],
-      registers,
-      collect() {
-        for (const { controller, queue } of queues) {
-          this.set({ name: controller, controller }, read(queue));
-        }
-      },
+      labels,
+      read: () => queues.map((known): [Labels, number] => [known.labels, read(known.queue)]),
     });
   }
-  gauge("workqueue_depth", { help: "Keys that wait for a worker", read: ({ depth }) => depth });
-  gauge("workqueue_adds_total", { help: "Keys ever added", read: ({ adds }) => adds });
-  gauge("workqueue_retries_total", { help: "Keys ever retried", read: ({ retries }) => retries });
-  return queues;
+  computed("workqueue_depth", { help: "Keys that wait for a worker", read: ({ depth }) => depth });
+  computed("workqueue_adds_total", {
+    type: "counter",
+    help: "Keys ever added",
+    read: ({ adds }) => adds,
+  });
+  computed("workqueue_retries_total", {
+    type: "counter",
+    help: "Keys ever retried",
+    read: ({ retries }) => retries,
+  });
+  computed("workqueue_unfinished_work_seconds", {
+    help: "Time that workers have had the keys which they have now, of all together",
+    read: (queue) => queue.workTimes().reduce((sum, ms) => sum + ms, 0) / 1e3,
+  });
+  computed("workqueue_longest_running_processor_seconds", {
+    help: "Time that a worker has had the key which it has now, of the slowest",
+    read: (queue) => Math.max(0, ...queue.workTimes()) / 1e3,
+  });
+  const [waited, worked] = [
+    ["workqueue_queue_duration_seconds", "Time that keys waited for a worker"] as const,
+    ["workqueue_work_duration_seconds", "Time that workers took for keys"] as const,
+  ].map(([name, help]) => registry.histogram(name, { help, labels, buckets: QUEUE_BUCKETS }));
+  return (controller, queue) => {
+    const own = { name: controller, controller };
+    queues.push({ labels: own, queue });
+    queue.observer = {
+      onTaken: (ms) => waited!.observe(own, ms / 1e3),
+      onDone: (ms) => worked!.observe(own, ms / 1e3),
+    };
+  };
 }

@@ -79,7 +79,7 @@ export class MetricsAccess {
 export interface MetricsAnswerer {
   /** Undefined: everybody may read. */
   readonly access: MetricsAccess | undefined;
-  readonly metrics: { text(): Promise<string>; readonly contentType: string };
+  readonly metrics: { text(): string; readonly contentType: string };
   readonly onTrouble: (error: unknown) => void;
 }
 
@@ -96,7 +96,7 @@ export async function answerMetrics(
     onTrouble(error);
     return refusal("Authentication failed", 500);
   }
-  return new Response(await metrics.text(), { headers: { "content-type": metrics.contentType } });
+  return new Response(metrics.text(), { headers: { "content-type": metrics.contentType } });
 }
 
 /** What {@link serveMetrics} works with. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import type { Shim, ShimContent } from "../../crds/shim.ts";
+import { nodeCrypto } from "../../lib/node_builtins.ts";
 import { type Platform, resolveArtifact } from "./artifact.ts";
 
 /** Characters of a digest that are kept: a label's value holds them. */
@@ -47,7 +47,7 @@ export function nodeHash(
 }
 
 function digest(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value, sortKeys)).digest("hex")
+  return nodeCrypto().createHash("sha256").update(JSON.stringify(value, sortKeys)).digest("hex")
     .slice(0, LENGTH);
 }
 

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import {
   type FetchStrategy,
   type Operation,
@@ -14,6 +13,7 @@ import {
   SHIMS,
 } from "../../crds/shim.ts";
 import { apiVersion, type OwnerReference } from "../../lib/kube/types.ts";
+import { nodeCrypto } from "../../lib/node_builtins.ts";
 import type {
   Container,
   EnvVar,
@@ -73,7 +73,7 @@ export interface NodeJobInit {
 export function nodeJobName(node: string, shim: string, operation: Operation): string {
   const name = `${node}-${shim}-${operation}`;
   if (name.length <= MAX_NAME) return name;
-  const digest = createHash("sha256").update(name).digest("hex").slice(0, 8);
+  const digest = nodeCrypto().createHash("sha256").update(name).digest("hex").slice(0, 8);
   return `${name.slice(0, MAX_NAME - 9).replace(/[^A-Za-z0-9]+$/, "")}-${digest}`;
 }
 

@@ -4,14 +4,13 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
-import { rootCertificates } from "node:tls";
 import { MOUNTED, OPERATOR } from "../../crds/contract.ts";
 import type { DeploymentConfig } from "../../crds/spin_app_executor.ts";
 import { isAlreadyExists } from "../../lib/kube/api_error.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { apiVersion } from "../../lib/kube/types.ts";
 import { type Secret, SECRETS } from "../../lib/kube/workload_types.ts";
+import { nodeCrypto, tls } from "../../lib/node_builtins.ts";
 import type { Cluster } from "./cluster.ts";
 
 /** SHA-256 of the bundle that was written, so that one that a user has changed is left alone. */
@@ -97,7 +96,9 @@ export class CaBundles {
   /** Mozilla's, as the runtime has them. */
   #current(): { text: string; digest: string } {
     if (!this.#bundle) {
-      const text = rootCertificates.map((certificate) => `${certificate.trim()}\n`).join("\n");
+      const text = tls().rootCertificates.map((certificate) => `${certificate.trim()}\n`).join(
+        "\n",
+      );
       this.#bundle = { text, digest: sha256(text) };
     }
     return this.#bundle;
@@ -105,5 +106,5 @@ export class CaBundles {
 }
 
 function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return nodeCrypto().createHash("sha256").update(text).digest("hex");
 }

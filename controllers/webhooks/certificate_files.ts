@@ -4,7 +4,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { join } from "../../lib/path.ts";
 import { type CertificatePair, isKeyOf } from "../../lib/certificates.ts";
 import { errorText } from "../../lib/errors.ts";
 import { pause } from "../../lib/kube/retry.ts";

@@ -21,7 +21,7 @@ export async function list(
   values: OptionValues<typeof LIST.options>,
   context: KubeContext,
 ): Promise<number> {
-  using cluster = openCluster(values, context);
+  using cluster = await openCluster(values, context);
   const apps = await explainCluster(cluster, () =>
     cluster.client.list<SpinApp>(SPIN_APPS, {
       namespace: values["all-namespaces"] ? undefined : cluster.namespace,
@@ -43,7 +43,7 @@ export async function get(
   { words, ...context }: KubeContext & { readonly words: readonly string[] },
 ): Promise<number> {
   const name = await requireAppName(words);
-  using cluster = openCluster(values, context);
+  using cluster = await openCluster(values, context);
   const app = await findApp(cluster, name);
   if (!app) {
     console.error(`Error: ${SPIN_APPS.plural}.${SPIN_APPS.group} "${name}" not found`);
@@ -69,7 +69,7 @@ export async function remove(
   if (others.length > 0) {
     throw new UsageError(others.map((word) => `Unexpected argument "${word}"`).join("\n"));
   }
-  using cluster = openCluster(values, context);
+  using cluster = await openCluster(values, context);
   const app = await findApp(cluster, name);
   if (!app) {
     console.log(`Could not find application with name ${name}`);
@@ -117,7 +117,7 @@ async function clusterVersions(
   context: KubeContext,
 ): Promise<[string, string][]> {
   try {
-    using cluster = openCluster({ ...NO_CONNECTION, ...values }, context);
+    using cluster = await openCluster({ ...NO_CONNECTION, ...values }, context);
     const { transport } = cluster.client;
     const signal = AbortSignal.timeout(VERSION_TIMEOUT_MS);
     const server = await transport.json<{ gitVersion: string }>({

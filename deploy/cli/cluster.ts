@@ -30,8 +30,11 @@ export interface Cluster extends Disposable {
  * Opens the cluster that the options lead to. Nothing is sent yet.
  * @throws {TerminalError} if none is configured, or not rightly.
  */
-export function openCluster(values: ConnectionValues, { version }: { version: string }): Cluster {
-  const config = clusterConfigOf(values);
+export async function openCluster(
+  values: ConnectionValues,
+  { version }: { version: string },
+): Promise<Cluster> {
+  const config = await clusterConfigOf(values);
   const transport = new KubeTransport(config, {
     userAgent: `spinkube/${version} (cli)`,
     headers: impersonation(values),
@@ -48,10 +51,10 @@ export function openCluster(values: ConnectionValues, { version }: { version: st
  * The namespace for manifests that are only printed.
  * @throws {TerminalError} if there is a configuration, and it is broken.
  */
-export function namespaceOf(values: ConnectionValues): string {
+export async function namespaceOf(values: ConnectionValues): Promise<string> {
   if (values.namespace) return values.namespace;
   try {
-    return clusterConfigOf(values).namespace;
+    return (await clusterConfigOf(values)).namespace;
   } catch (error) {
     if (error instanceof TerminalError && error.reason === "NoKubeconfig") return "default";
     throw error;
@@ -92,8 +95,8 @@ function isTimeout(error: unknown): boolean {
   return error instanceof DOMException && error.name === "TimeoutError";
 }
 
-function clusterConfigOf(values: ConnectionValues): ClusterConfig {
-  const config = baseConfig(values);
+async function clusterConfigOf(values: ConnectionValues): Promise<ClusterConfig> {
+  const config = await baseConfig(values);
   const { server, token } = values;
   const ca = values["certificate-authority"];
   const [cert, key] = [values["client-certificate"], values["client-key"]];
@@ -112,10 +115,10 @@ function clusterConfigOf(values: ConnectionValues): ClusterConfig {
   };
 }
 
-function baseConfig(values: ConnectionValues): ClusterConfig {
+async function baseConfig(values: ConnectionValues): Promise<ClusterConfig> {
   const environment = (name: string) => Deno.env.get(name);
   try {
-    return loadClusterConfig({
+    return await loadClusterConfig({
       path: values.kubeconfig || undefined,
       context: values.context || undefined,
       cluster: values.cluster || undefined,

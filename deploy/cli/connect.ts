@@ -33,7 +33,7 @@ export async function connect(
 ): Promise<number> {
   const port = localPort(values["local-port"] ?? "");
   const choice = await chooseDeployment(values, words);
-  using cluster = openCluster(values, context);
+  using cluster = await openCluster(values, context);
   checkIsVerified(cluster);
   const deployment = await explainCluster(cluster, () => findDeployment(cluster, choice));
   if (!deployment) {

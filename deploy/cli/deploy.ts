@@ -55,11 +55,11 @@ export async function deploy(
     console.error(`Warning: ${warning}`);
   }
   if (mode === "client") {
-    const documents = await documentsOf({ ...plan, namespace: namespaceOf(values) }, app);
+    const documents = await documentsOf({ ...plan, namespace: await namespaceOf(values) }, app);
     console.log(formatDryRun(documents).trimEnd());
     return 0;
   }
-  using cluster = openCluster(values, context);
+  using cluster = await openCluster(values, context);
   const { namespace } = cluster;
   if (mode !== "none") {
     const documents = await documentsOf({ ...plan, namespace }, app);

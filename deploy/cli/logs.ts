@@ -52,7 +52,7 @@ export async function logs(
     throw new UsageError("only a selector (-l) or a name is allowed");
   }
   const name = values.selector ? undefined : await requireAppName(words);
-  using cluster = openCluster(values, context);
+  using cluster = await openCluster(values, context);
   const selector = name === undefined
     ? values.selector!
     : await explainCluster(cluster, () => selectorOf(cluster, name));

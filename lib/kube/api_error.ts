@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readText } from "./_read_body.ts";
 import type { StatusBody } from "./types.ts";
 
 /** An answer of the API server that is no success. */
@@ -58,11 +59,11 @@ export function isInvalid(error: unknown): boolean {
   return error instanceof ApiError && (error.code === 422 || error.code === 400);
 }
 
-/** Reads an answer that is no success. The body is consumed. */
-export async function readApiError(response: Response): Promise<ApiError> {
+/** Reads an answer that is no success. The body is consumed. @throws The signal's reason. */
+export async function readApiError(response: Response, signal: AbortSignal): Promise<ApiError> {
   const retryAfter = Number(response.headers.get("retry-after"));
   const options = retryAfter > 0 ? { retryAfterMs: retryAfter * 1e3 } : {};
-  const text = await response.text();
+  const text = response.body ? await readText(response.body, signal) : "";
   return new ApiError({ ...parseStatus(text), code: response.status }, options);
 }
 

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { delimiter, dirname, isAbsolute, join } from "node:path";
-import { parse } from "yaml";
 import { errorText, TerminalError } from "../errors.ts";
+import { parseYaml } from "../parse_yaml.ts";
+import { dirname, isAbsolute, join, LIST_SEPARATOR } from "../path.ts";
 
 /** How to reach a cluster. */
 export interface ClusterConfig {
@@ -78,21 +78,21 @@ const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
  * Finds the configuration in kubectl's order: the given path, `KUBECONFIG` (several files are merged,
  * the first that says something wins), the pod's service account, `~/.kube/config`.
  *
- * @throws {TerminalError} naming the file and what is wrong with it, or every place looked at.
+ * @throws {TerminalError} by rejection, naming the file and what is wrong with it, or every place looked at.
  */
-export function loadClusterConfig(
+export async function loadClusterConfig(
   options: KubeconfigOptions,
   edge: KubeconfigEdge,
-): ClusterConfig {
+): Promise<ClusterConfig> {
   const listed = options.path ?? edge.environment("KUBECONFIG");
   if (listed) {
-    const files = listed.split(options.path === undefined ? delimiter : "\0").filter(Boolean);
-    return fromFiles(files, { ...options, edge });
+    const files = listed.split(options.path === undefined ? LIST_SEPARATOR : "\0").filter(Boolean);
+    return await fromFiles(files, { ...options, edge });
   }
   const inCluster = options.context === undefined ? fromServiceAccount(edge) : undefined;
   if (inCluster) return inCluster;
   if (edge.homeDir === undefined) throw notFound("$HOME is not set");
-  return fromFiles([join(edge.homeDir, ".kube", "config")], { ...options, edge });
+  return await fromFiles([join(edge.homeDir, ".kube", "config")], { ...options, edge });
 }
 
 function notFound(detail: string): TerminalError {
@@ -141,10 +141,10 @@ interface Merged {
   currentContext: string | undefined;
 }
 
-function fromFiles(
+async function fromFiles(
   files: readonly string[],
   options: KubeconfigOptions & { edge: KubeconfigEdge },
-): ClusterConfig {
+): Promise<ClusterConfig> {
   const merged: Merged = {
     clusters: new Map(),
     users: new Map(),
@@ -155,7 +155,7 @@ function fromFiles(
   for (const file of files) {
     const text = readIfThere(file, options.edge);
     if (text === undefined) missing.push(file);
-    else merge(merged, { file, text });
+    else merge(merged, { file, document: await readDocument(file, text) });
   }
   const places = files.join(", ");
   if (missing.length === files.length) throw notFound(`there is no ${missing.join(" and no ")}`);
@@ -175,13 +175,18 @@ function invalid(place: string, detail: string): TerminalError {
   return new TerminalError("InvalidKubeconfig", `Kubeconfig "${place}": ${detail}`);
 }
 
-function merge(merged: Merged, { file, text }: { file: string; text: string }): void {
-  let document: unknown;
+async function readDocument(file: string, text: string): Promise<unknown> {
   try {
-    document = parse(text);
+    return await parseYaml(text);
   } catch (error) {
     throw invalid(file, `it is no YAML: ${errorText(error)}`);
   }
+}
+
+function merge(
+  merged: Merged,
+  { file, document }: { file: string; document: unknown },
+): void {
   if (document === null) return;
   if (!isRecord(document)) throw invalid(file, "it is no mapping with clusters, users, contexts");
   const directory = dirname(file);

@@ -56,10 +56,10 @@ function edge(
   };
 }
 
-Deno.test("loadClusterConfig() merges the files of KUBECONFIG, the first that says it wins", () => {
+Deno.test("loadClusterConfig() merges the files of KUBECONFIG, the first that says it wins", async () => {
   const files = { "/a/config": FIRST, "/b/config": SECOND };
   const environment = { KUBECONFIG: "/a/config:/b/config:/none" };
-  const dev = loadClusterConfig({}, edge(files, environment));
+  const dev = await loadClusterConfig({}, edge(files, environment));
   assert.deepEqual(
     dev,
     {
@@ -73,7 +73,7 @@ Deno.test("loadClusterConfig() merges the files of KUBECONFIG, the first that sa
       context: "dev",
     } satisfies ClusterConfig,
   );
-  const prod = loadClusterConfig({ context: "prod" }, edge(files, environment));
+  const prod = await loadClusterConfig({ context: "prod" }, edge(files, environment));
   assert.deepEqual(prod.ca, { kind: "text", text: "PEM" });
   assert.equal(prod.tlsServerName, "kubernetes");
   assert.equal(prod.proxyUrl, "http://proxy:3128");
@@ -92,9 +92,9 @@ Deno.test("loadClusterConfig() merges the files of KUBECONFIG, the first that sa
   });
 });
 
-Deno.test("loadClusterConfig() uses a pod's service account before the home directory", () => {
+Deno.test("loadClusterConfig() uses a pod's service account before the home directory", async () => {
   const account = "/var/run/secrets/kubernetes.io/serviceaccount";
-  const config = loadClusterConfig(
+  const config = await loadClusterConfig(
     {},
     edge({ "/home/me/.kube/config": FIRST, [`${account}/namespace`]: "spin\n" }, {
       KUBERNETES_SERVICE_HOST: "fd00::1",
@@ -107,7 +107,7 @@ Deno.test("loadClusterConfig() uses a pod's service account before the home dire
   assert.deepEqual(config.ca, { kind: "file", path: `${account}/ca.crt` });
 });
 
-Deno.test("loadClusterConfig() names the file and what is wrong with it", () => {
+Deno.test("loadClusterConfig() names the file and what is wrong with it", async () => {
   const cases: [string, Record<string, string>, RegExp][] = [
     ["nothing there", {}, /No cluster is configured: there is no \/c\. Give --kubeconfig FILE/],
     ["no YAML", { "/c": "a: [" }, /^Kubeconfig "\/c": it is no YAML/],
@@ -129,7 +129,7 @@ Deno.test("loadClusterConfig() names the file and what is wrong with it", () => 
     ],
   ];
   for (const [name, files, message] of cases) {
-    assert.throws(
+    await assert.rejects(
       () => loadClusterConfig({ path: "/c" }, edge(files)),
       (error: unknown) => error instanceof TerminalError && message.test(error.message),
       name,

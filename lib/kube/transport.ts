@@ -4,7 +4,8 @@
  * @module
  */
 
-import { followSignal, retry } from "./retry.ts";
+import { readText } from "./_read_body.ts";
+import { followSignal, type OwnSignal, retry } from "./retry.ts";
 import { UnverifiedFetch } from "./unverified_fetch.ts";
 import { fetchErrorText } from "../fetch_error.ts";
 import { ApiError, ConnectionError, readApiError } from "./api_error.ts";
@@ -81,24 +82,32 @@ export class KubeTransport {
    * @throws {ConnectionError} if there is no connection.
    */
   async send(request: KubeRequest): Promise<Response> {
-    const isRepeatable = request.isRepeatable ?? request.method === "GET";
-    return await retry(() => this.#sendOnce(request), {
-      signal: request.signal,
-      delayOf: (error) => retryDelay(error, isRepeatable),
+    return await tryOften(request, async () => {
+      // The signal is the body's too: it goes on following that of the request.
+      const deadline = new Deadline(request);
+      try {
+        const response = await this.#sendOnce(request, deadline.signal);
+        deadline.stop();
+        return response;
+      } catch (error) {
+        deadline[Symbol.dispose]();
+        throw error;
+      }
     });
   }
 
-  /** Sends a request and reads the answer, which has to be complete in time, as JSON. See {@link send}. */
+  /**
+   * Sends a request and reads the answer, whose body has to be complete in the same time again, as
+   * JSON. See {@link send}.
+   */
   async json<T>(request: KubeRequest): Promise<T> {
-    // A signal of its own, so that a long-lived one does not collect listeners.
-    using own = followSignal(request.signal);
-    const response = await this.send({ ...request, signal: own.signal });
-    const deadline = deadlineOf({ ...request, signal: own.signal });
-    try {
-      return await connected(request, () => readJson(response, deadline.signal)) as T;
-    } finally {
-      deadline.clear();
-    }
+    return await tryOften(request, async () => {
+      using deadline = new Deadline(request);
+      const { signal } = deadline;
+      const { body } = await this.#sendOnce(request, signal);
+      deadline.start();
+      return JSON.parse(await connected(request, () => readText(body!, signal))) as T;
+    });
   }
 
   /**
@@ -124,30 +133,32 @@ export class KubeTransport {
     this.#client = undefined;
   }
 
-  async #sendOnce(request: KubeRequest): Promise<Response> {
+  async #sendOnce(request: KubeRequest, signal: AbortSignal): Promise<Response> {
     const identity = await this.#identities.get();
-    const response = await this.#fetch(request, identity);
+    const response = await this.#fetch(request, { identity, signal });
     this.#observer?.onAnswer(request.method, response.status);
     if (response.ok) return response;
     // A token that was replaced on disk, or that a plugin can renew.
     if (response.status === 401) this.#identities.refresh();
-    throw await readApiError(response);
+    throw await connected(request, () => readApiError(response, signal));
   }
 
-  async #fetch(request: KubeRequest, identity: Identity): Promise<Response> {
+  async #fetch(
+    request: KubeRequest,
+    { identity, signal }: { identity: Identity; signal: AbortSignal },
+  ): Promise<Response> {
     const headers = this.#commonHeaders(identity);
     headers.push(["accept", request.accept ?? "application/json"]);
     if (request.body !== undefined) {
       headers.push(["content-type", request.contentType ?? "application/json"]);
     }
-    const deadline = deadlineOf(request);
     try {
       const url = `${this.#cluster.server}${request.path}${formatQuery(request.query)}`;
       const init = {
         method: request.method,
         headers,
         ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-        signal: deadline.signal,
+        signal,
       };
       const client = this.#clientFor(identity);
       return await connected(
@@ -160,8 +171,6 @@ export class KubeTransport {
     } catch (error) {
       this.#observer?.onAnswer(request.method, 0);
       throw error;
-    } finally {
-      deadline.clear();
     }
   }
 
@@ -213,32 +222,56 @@ async function connected<T>({ method, path }: KubeRequest, talk: () => Promise<T
   }
 }
 
-/**
- * Reads a body until the signal fires. The request's own signal is not enough: Deno forgets it once
- * the head is there and memory is short.
- */
-async function readJson({ body }: Response, signal: AbortSignal): Promise<unknown> {
-  const whole = body!.pipeThrough(new TextDecoderStream(), { signal });
-  let text = "";
-  for await (const chunk of whole) text += chunk;
-  return JSON.parse(text);
+/** Aborts when the caller's signal does, or when an answer takes too long. */
+class Deadline implements Disposable {
+  readonly #own: OwnSignal;
+  readonly #timeoutMs: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Starts at once. */
+  constructor({ signal, timeoutMs = TIMEOUT_MS }: KubeRequest) {
+    this.#own = followSignal(signal);
+    this.#timeoutMs = timeoutMs;
+    this.start();
+  }
+
+  get signal(): AbortSignal {
+    return this.#own.signal;
+  }
+
+  /** Gives the whole time again. */
+  start(): void {
+    this.stop();
+    const ms = this.#timeoutMs;
+    if (ms === 0) return;
+    const reason = (): DOMException =>
+      new DOMException(`no answer within ${ms} ms`, "TimeoutError");
+    this.#timer = setTimeout(() => this.#own.abort(reason()), ms);
+  }
+
+  /** Lets it take as long as it takes, unless the caller's signal fires. */
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  [Symbol.dispose](): void {
+    this.stop();
+    this.#own[Symbol.dispose]();
+  }
 }
 
-/** Aborts when the caller's signal does, or when an answer takes too long. */
-function deadlineOf(request: KubeRequest): { signal: AbortSignal; clear(): void } {
-  const { timeoutMs = TIMEOUT_MS } = request;
-  const { signal, abort } = followSignal(request.signal);
-  if (timeoutMs === 0) return { signal, clear() {} };
-  const timer = setTimeout(
-    () => abort(new DOMException(`no answer within ${timeoutMs} ms`, "TimeoutError")),
-    timeoutMs,
-  );
-  return { signal, clear: () => clearTimeout(timer) };
+async function tryOften<T>(request: KubeRequest, work: () => Promise<T>): Promise<T> {
+  const isRepeatable = request.isRepeatable ?? request.method === "GET";
+  return await retry(work, {
+    signal: request.signal,
+    delayOf: (error) => retryDelay(error, isRepeatable),
+  });
 }
 
 function formatQuery(query: KubeRequest["query"]): string {
+  if (query === undefined) return "";
   const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query ?? {})) {
+  for (const [name, value] of Object.entries(query)) {
     if (value !== undefined) parameters.set(name, String(value));
   }
   return parameters.size === 0 ? "" : `?${parameters}`;

@@ -5,8 +5,9 @@
  * @module
  */
 
-import { Agent, request } from "node:https";
-import { Readable } from "node:stream";
+import type { IncomingMessage } from "node:http";
+import type { Agent } from "node:https";
+import { https } from "../node_builtins.ts";
 
 /** What of fetch the Kubernetes transport uses. */
 export interface UnverifiedInit {
@@ -22,6 +23,7 @@ export class UnverifiedFetch {
 
   /** @param certificate What this side shows. */
   constructor(certificate?: { cert: string; key: string }) {
+    const { Agent } = https();
     this.#agent = new Agent({ keepAlive: true, rejectUnauthorized: false, ...certificate });
   }
 
@@ -29,7 +31,7 @@ export class UnverifiedFetch {
   fetch(url: string, init: UnverifiedInit): Promise<Response> {
     const { method, headers, body, signal } = init;
     return new Promise((resolve, reject) => {
-      const sent = request(url, { method, headers: headers.flat(), agent: this.#agent });
+      const sent = https().request(url, { method, headers: headers.flat(), agent: this.#agent });
       const abort = (): void => void sent.destroy(signal.reason);
       if (signal.aborted) abort();
       signal.addEventListener("abort", abort, { once: true });
@@ -39,9 +41,9 @@ export class UnverifiedFetch {
       sent.on("response", (response) => {
         const { statusCode: status = 0, headersDistinct } = response;
         const isEmpty = status === 204 || status === 304;
-        const answer = Readable.toWeb(response) as ReadableStream<Uint8Array<ArrayBuffer>>;
+        if (isEmpty) response.resume();
         resolve(
-          new Response(isEmpty ? null : answer, {
+          new Response(isEmpty ? null : byteStream(response), {
             status,
             headers: Object.entries(headersDistinct)
               .flatMap(([name, values = []]) =>
@@ -57,4 +59,22 @@ export class UnverifiedFetch {
   close(): void {
     this.#agent.destroy();
   }
+}
+
+/** A body as that of fetch: it can be read into memory of the reader's. */
+function byteStream(message: IncomingMessage): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const chunks: AsyncIterator<Uint8Array> = message[Symbol.asyncIterator]();
+  return new ReadableStream({
+    type: "bytes",
+    async pull(controller) {
+      const { done, value } = await chunks.next();
+      // A copy: the stream takes the memory of what it gets.
+      if (!done) return controller.enqueue(new Uint8Array(value));
+      controller.close();
+      controller.byobRequest?.respond(0);
+    },
+    cancel() {
+      message.destroy();
+    },
+  });
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { TextLineStream } from "./_text_lines.ts";
+import { readLines } from "./_read_body.ts";
 import { followSignal, pause } from "./retry.ts";
 import { ApiError, isExpired } from "./api_error.ts";
 import type { KubeClient, Selection } from "./client.ts";
@@ -111,12 +111,15 @@ async function watchOnce<T extends KubeObject>(
   const { receiver, timing } = options;
   using own = followSignal(options.signal);
   const quiet = new DOMException("the watch said nothing for too long", "TimeoutError");
-  const alive = (): ReturnType<typeof setTimeout> =>
-    setTimeout(
-      () => own.abort(quiet),
-      Math.max(0, Math.min(timing.idleMs, options.relistAt - performance.now())),
-    );
-  let timer = alive();
+  let heardAt = performance.now();
+  let timer: ReturnType<typeof setTimeout>;
+  // Looks now and then, instead of being set anew by every event.
+  function endIfQuiet(): void {
+    const left = Math.min(heardAt + timing.idleMs, options.relistAt) - performance.now();
+    if (left <= 0) own.abort(quiet);
+    else timer = setTimeout(endIfQuiet, left);
+  }
+  endIfQuiet();
   let { version } = options;
   try {
     const stream = await client.watchStream(type, {
@@ -125,12 +128,8 @@ async function watchOnce<T extends KubeObject>(
       timeoutSeconds: Math.round(WATCH_SECONDS * (1 + Math.random())),
       signal: own.signal,
     });
-    // The signal stops the pipe too: what a request has of its signal may be collected as garbage
-    // once the answer's head is there, and then nothing would end a watch that is silent.
-    const lines = stream.pipeThrough(new TextLineStream(), { signal: own.signal });
-    for await (const line of lines) {
-      clearTimeout(timer);
-      timer = alive();
+    for await (const line of readLines(stream, own.signal)) {
+      heardAt = performance.now();
       const event = JSON.parse(line) as WatchEvent<T>;
       if (event.type === "ERROR") {
         throw new ApiError({ ...event.object, code: event.object.code ?? 500 });
@@ -145,6 +144,6 @@ async function watchOnce<T extends KubeObject>(
     if (own.signal.reason === quiet) return version;
     throw error;
   } finally {
-    clearTimeout(timer);
+    clearTimeout(timer!);
   }
 }

@@ -17,12 +17,21 @@ export interface WorkQueueOptions {
   readonly now?: () => number;
 }
 
+/** Gets the times of keys, in milliseconds, for metrics. */
+export interface QueueObserver {
+  /** A worker has taken a key that waited so long. */
+  onTaken(waitedMs: number): void;
+  /** A worker has finished with a key. */
+  onDone(workedMs: number): void;
+}
+
 /** A queue of keys. */
 export class WorkQueue {
   readonly #options: Required<WorkQueueOptions>;
-  /** Waiting for a worker, in order. */
-  readonly #ready = new Set<string>();
-  readonly #inWork = new Set<string>();
+  /** Waiting for a worker, in order, with the time since when. */
+  readonly #ready = new Map<string, number>();
+  /** With the time when work began. */
+  readonly #inWork = new Map<string, number>();
   /** Asked for again while a worker has them. */
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, number>();
@@ -34,6 +43,7 @@ export class WorkQueue {
   /** How many keys were ever added, for metrics. */
   adds = 0;
   retries = 0;
+  observer: QueueObserver | undefined;
 
   constructor(options: WorkQueueOptions = {}) {
     this.#options = {
@@ -64,10 +74,11 @@ export class WorkQueue {
     if (this.#ready.has(key)) return;
     this.adds++;
     const taker = this.#waiting.shift();
+    const now = this.#options.now();
     if (taker) {
-      this.#inWork.add(key);
+      this.#begin(key, now);
       taker(key);
-    } else this.#ready.add(key);
+    } else this.#ready.set(key, now);
   }
 
   /** Adds a key later. The earliest of several times counts. */
@@ -108,9 +119,9 @@ export class WorkQueue {
   /** The next key; {@link done} gives it back. Undefined when the queue is closed. */
   take(): Promise<string | undefined> {
     if (this.#isClosed) return Promise.resolve(undefined);
-    for (const key of this.#ready) {
+    for (const [key, since] of this.#ready) {
       this.#ready.delete(key);
-      this.#inWork.add(key);
+      this.#begin(key, since);
       return Promise.resolve(key);
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
@@ -118,8 +129,16 @@ export class WorkQueue {
 
   /** A worker has finished with a key. */
   done(key: string): void {
+    const since = this.#inWork.get(key);
     this.#inWork.delete(key);
+    if (since !== undefined) this.observer?.onDone(this.#options.now() - since);
     if (this.#again.delete(key)) this.add(key);
+  }
+
+  /** Milliseconds that workers have had the keys which they have now. */
+  workTimes(): number[] {
+    const now = this.#options.now();
+    return [...this.#inWork.values()].map((since) => now - since);
   }
 
   /** Gives out nothing more. */
@@ -129,6 +148,12 @@ export class WorkQueue {
     this.#timers.clear();
     this.#ready.clear();
     for (const taker of this.#waiting.splice(0)) taker(undefined);
+  }
+
+  #begin(key: string, waitingSince: number): void {
+    const now = this.#options.now();
+    this.#inWork.set(key, now);
+    this.observer?.onTaken(now - waitingSince);
   }
 
   #cancelTimer(key: string): void {

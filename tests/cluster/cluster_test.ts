@@ -192,10 +192,12 @@ Deno.test({
   ignore: why !== undefined,
   async fn(t) {
     await using stack = new AsyncDisposableStack();
-    const { client } = stack.use(connect({
-      kubeconfig: KUBECONFIG!,
-      async [Symbol.asyncDispose]() {},
-    }));
+    const { client } = stack.use(
+      await connect({
+        kubeconfig: KUBECONFIG!,
+        async [Symbol.asyncDispose]() {},
+      }),
+    );
     const nodes = await client.list(NODES, { labelSelector: "kubernetes.io/os=linux" });
     const scene = new Scene(client, nodes.map(({ metadata }) => metadata.name));
     stack.defer(() => scene.clean());

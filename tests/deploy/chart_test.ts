@@ -152,8 +152,8 @@ helmTest("the chart confines an operator of one namespace to it", async (helm) =
   assert.deepEqual(validating.webhooks[0].namespaceSelector, {
     matchLabels: { "kubernetes.io/metadata.name": "apps" },
   });
-  const executor = findObject(objects, "ConfigMap", "default-executor").data["executor.yaml"];
-  assert.match(executor, /^ {2}namespace: apps$/m);
+  const executor = findObject(objects, "ConfigMap", "default-executor").data["executor.json"];
+  assert.match(executor, /"namespace": "apps"/);
 });
 
 helmTest("the chart makes an executor with Spin's image", async (helm) => {
@@ -161,8 +161,8 @@ helmTest("the chart makes an executor with Spin's image", async (helm) => {
     helm,
     values: ["executor.deploymentConfig.spinImage=spin:1", "runtimeClass.create=false"],
   });
-  const executor = findObject(objects, "ConfigMap", "default-executor").data["executor.yaml"];
-  assert.match(executor, /spinImage: spin:1/);
+  const executor = findObject(objects, "ConfigMap", "default-executor").data["executor.json"];
+  assert.match(executor, /"spinImage": "spin:1"/);
   assert.doesNotMatch(executor, /runtimeClassName/);
   assert.equal(objects.some(({ kind }) => kind === "RuntimeClass"), false);
 });

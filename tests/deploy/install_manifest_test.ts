@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { parseDefaultExecutor } from "../../controllers/manager/default_executor.ts";
+import { WorkQueue } from "../../lib/kube/work_queue.ts";
 import { createManagerMetrics } from "../../controllers/manager/manager_metrics.ts";
 import { readShimSettings } from "../../controllers/shim/shim_settings.ts";
 import { parseManagerOptions } from "../../controllers/manager/manager_options.ts";
@@ -63,9 +64,9 @@ Deno.test("install.yaml starts the operator with arguments that it takes", () =>
   findObject(OBJECTS, "ValidatingWebhookConfiguration", validatingConfiguration);
 });
 
-Deno.test("install.yaml brings an executor that the operator takes and the API accepts", () => {
-  const text = findObject(OBJECTS, "ConfigMap", "default-executor").data["executor.yaml"];
-  const { object, type } = parseDefaultExecutor(text, "executor.yaml");
+Deno.test("install.yaml brings an executor that the operator takes and the API accepts", async () => {
+  const text = findObject(OBJECTS, "ConfigMap", "default-executor").data["executor.json"];
+  const { object, type } = await parseDefaultExecutor(text, "executor.json");
   const definition = defineAll().find(({ spec }) => spec.names.kind === type.kind)!;
   assert.deepEqual(
     schemaProblems(object, definition.spec.versions[0]!.schema.openAPIV3Schema),
@@ -81,7 +82,7 @@ Deno.test("install.yaml brings an executor that the operator takes and the API a
   const mount = CONTAINER.volumeMounts.find(({ name }: { name: string }) =>
     name === "default-executor"
   );
-  assert.equal(path, `${mount.mountPath}/executor.yaml`);
+  assert.equal(path, `${mount.mountPath}/executor.json`);
 });
 
 Deno.test("install.yaml gives the operator the rights that it needs, and no more", () => {
@@ -192,8 +193,15 @@ Deno.test("the dashboard shows metrics that the operator has", async () => {
   const dashboard = parse(
     await Deno.readTextFile(new URL("chart/files/dashboards/operator.json", DEPLOY)),
   );
-  const text = await createManagerMetrics("api").text();
-  const known = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
+  const metrics = createManagerMetrics("api");
+  metrics.setLeader(true);
+  metrics.requests.onAnswer("GET", 200);
+  metrics.webhookInFlight("/mutate", 1);
+  metrics.webhookAnswered("/mutate", { code: 200, seconds: 0 });
+  metrics.watchQueue("spinapp", { queue: new WorkQueue(), workers: 1 });
+  metrics.controllers.started("spinapp");
+  metrics.controllers.ended("spinapp", { outcome: "success", seconds: 0, isTerminal: false });
+  const known = new Set([...metrics.text().matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
   const shown = dashboard.panels.flatMap(({ targets }: { targets: { expr: string }[] }) =>
     targets.map(({ expr }) => /([a-z_]+)\{/.exec(expr)![1]!.replace(/_bucket$/, ""))
   );

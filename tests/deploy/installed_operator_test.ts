@@ -87,10 +87,10 @@ async function startOperator(
   { directory, kubeconfig }: { directory: string; kubeconfig: string },
 ) {
   const [container] = findObject(objects, "Deployment").spec.template.spec.containers;
-  const executor = join(directory, "executor.yaml");
+  const executor = join(directory, "executor.json");
   await Deno.writeTextFile(
     executor,
-    findObject(objects, "ConfigMap", "default-executor").data["executor.yaml"],
+    findObject(objects, "ConfigMap", "default-executor").data["executor.json"],
   );
   const healthPort = freePort();
   const args = (container.args as string[]).filter((arg) => !/-address=|default-exec/.test(arg));
@@ -153,7 +153,7 @@ function installationTest(
 
 async function install(objects: readonly AnyObject[], t: Deno.TestContext): Promise<void> {
   await using server = (await startApiServer())!;
-  using connection = connect(server);
+  using connection = await connect(server);
   const { client } = connection;
   const directory = await Deno.makeTempDir({ prefix: "spinkube-test-" });
   for (const object of objects) await client.apply(typeOf(object), object);

@@ -54,8 +54,8 @@ Deno.test({
   ignore: whyNoApiServer() !== undefined,
   async fn(test) {
     await using server = (await startApiServer())!;
-    using own = connect(server);
-    using operator = connect(server, OPERATOR);
+    using own = await connect(server);
+    using operator = await connect(server, OPERATOR);
     await installCrds(own.client);
     for (const { name, run } of CASES) {
       await test.step(name, async () => {

@@ -26,10 +26,10 @@ interface Parts {
 /** Runs something against an API server that calls our webhooks. */
 async function withAdmission(run: (parts: Parts) => Promise<void>): Promise<void> {
   await using server = (await startApiServer())!;
-  using connection = connect(server);
+  using connection = await connect(server);
   const { client } = connection;
   await installCrds(client);
-  using operator = connect(server, OPERATOR);
+  using operator = await connect(server, OPERATOR);
   const record = recordLog();
   const webhooks = await startTestWebhooks(operator.client, { log: record.log });
   try {

@@ -139,7 +139,7 @@ Deno.test({
   async fn(t) {
     await using server = (await startApiServer())!;
     const { kubeconfig } = server;
-    using connection = connect(server);
+    using connection = await connect(server);
     const { client } = connection;
 
     await t.step("an empty cluster", async () => {

@@ -40,7 +40,7 @@ function serverTest(name: string, run: (client: KubeClient, t: Deno.TestContext)
     ignore,
     async fn(t) {
       await using server = (await startApiServer())!;
-      using connection = connect(server);
+      using connection = await connect(server);
       await run(connection.client, t);
     },
   });

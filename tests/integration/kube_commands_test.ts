@@ -44,7 +44,7 @@ function clusterTest(
     ignore,
     async fn(t) {
       await using server = (await startApiServer())!;
-      using connection = connect(server);
+      using connection = await connect(server);
       const { kubeconfig } = server;
       await run({
         client: connection.client,
@@ -209,7 +209,7 @@ Deno.test({
   async fn() {
     await using server = (await startApiServer())!;
     await using registry = await RegistryServer.start();
-    using connection = connect(server);
+    using connection = await connect(server);
     await install(connection.client);
     const image = `${registry.host}/org/hello:v1`;
     const { code, stderr, stdout } = await runProgram([

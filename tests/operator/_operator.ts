@@ -46,17 +46,17 @@ export class OperatorCluster {
   readonly #server: ApiServer;
   #count = 0;
 
-  private constructor(server: ApiServer) {
+  private constructor(server: ApiServer, user: KubeClient) {
     this.#server = server;
     this.kubeconfig = server.kubeconfig;
-    this.user = connectAs("user", this);
+    this.user = user;
   }
 
   /** @param options.withCrds Default: true. */
   static async start(options: { withCrds?: boolean } = {}): Promise<OperatorCluster> {
     const server = await startApiServer();
     if (!server) throw new Error(whyNoApiServer());
-    const cluster = new OperatorCluster(server);
+    const cluster = new OperatorCluster(server, await connectAs("user", server));
     if (options.withCrds ?? true) await cluster.applyCrds();
     return cluster;
   }
@@ -118,11 +118,11 @@ export class OperatorCluster {
 }
 
 /** A client of an administrator, who closes its transport. */
-export function connectAs(
+export async function connectAs(
   fieldManager: string,
   { kubeconfig, observer }: { kubeconfig: string; observer?: TransportObserver },
-): KubeClient {
-  const config = loadClusterConfig({ path: kubeconfig }, {
+): Promise<KubeClient> {
+  const config = await loadClusterConfig({ path: kubeconfig }, {
     environment: () => undefined,
     readTextFile: (path) => Deno.readTextFileSync(path),
     homeDir: undefined,
@@ -162,7 +162,7 @@ export async function startOperator(
     format: "console",
     write: (line) => void lines.push(line),
   });
-  const client = connectAs(OPERATOR.fieldManager, {
+  const client = await connectAs(OPERATOR.fieldManager, {
     kubeconfig,
     observer: { onAnswer: (method) => void (method === "GET" ? counts.reads++ : counts.writes++) },
   });

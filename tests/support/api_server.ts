@@ -103,11 +103,11 @@ export async function startApiServer(): Promise<ApiServer | undefined> {
 }
 
 /** Connects to a server. @param options.fieldManager Default: `test`. */
-export function connect(
+export async function connect(
   { kubeconfig }: ApiServer,
   { fieldManager = "test" }: { fieldManager?: string } = {},
-): ApiServerClient {
-  const config = loadClusterConfig({ path: kubeconfig }, {
+): Promise<ApiServerClient> {
+  const config = await loadClusterConfig({ path: kubeconfig }, {
     environment: () => undefined,
     readTextFile: (path) => Deno.readTextFileSync(path),
     homeDir: undefined,

@@ -39,7 +39,7 @@ export async function runClusterDoctor(
     return 0;
   }
   const { output, ...connection } = parsed.values;
-  using cluster = openCluster({ ...connection, cluster: undefined }, context);
+  using cluster = await openCluster({ ...connection, cluster: undefined }, context);
   const findings = await examine(cluster);
   console.log(output === "json" ? formatFindingsJson(findings) : formatFindings(findings));
   return countOf(findings, "problem") === 0 ? 0 : 1;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { helpText, labelText, PROMETHEUS_TEXT, sampleLine } from "../../../lib/metric_text.ts";
 import { BUCKETS, FAMILIES, type Family, type FamilyName } from "./families.ts";
 import type { Snapshot } from "./samples.ts";
 
@@ -12,7 +13,7 @@ export type MetricsFormat = "prometheus" | "openmetrics";
 
 /** Content types of the formats. */
 export const CONTENT_TYPES: Readonly<Record<MetricsFormat, string>> = {
-  prometheus: "text/plain; version=0.0.4; charset=utf-8",
+  prometheus: PROMETHEUS_TEXT,
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 };
 
@@ -29,12 +30,10 @@ export function formatMetrics(snapshot: Snapshot, format: MetricsFormat): string
     if (series.length === 0) continue;
     parts.push(...header(name, { family, format }));
     for (const [labels, value] of series) {
-      const pairs = family.labels.map((label, index): [string, string] => [
-        label,
-        (JSON.parse(labels) as string[])[index]!,
-      ]);
-      if (typeof value !== "number") parts.push(...histogramLines(name, { pairs, value }));
-      else parts.push(line(family.type === "counter" ? `${name}_total` : name, { pairs, value }));
+      const values = JSON.parse(labels) as string[];
+      const shown = labelText(family.labels.map((label, index) => [label, values[index]!]));
+      if (typeof value !== "number") parts.push(...histogramLines(name, { labels: shown, value }));
+      else parts.push(sampleLine(family.type === "counter" ? `${name}_total` : name, shown, value));
     }
   }
   if (format === "openmetrics") parts.push("# EOF");
@@ -48,9 +47,8 @@ function header(
 ): string[] {
   const isTotal = family.type === "counter" && format === "prometheus";
   const shown = isTotal ? `${name}_total` : name;
-  const help = family.help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
   return [
-    `# HELP ${shown} ${help}`,
+    `# HELP ${shown} ${helpText(family.help)}`,
     `# TYPE ${shown} ${family.type}`,
     ...(format === "openmetrics" && family.unit ? [`# UNIT ${shown} ${family.unit}`] : []),
   ];
@@ -58,35 +56,24 @@ function header(
 
 function histogramLines(
   name: string,
-  { pairs, value }: { pairs: readonly [string, string][]; value: readonly number[] },
+  { labels, value }: { labels: string; value: readonly number[] },
 ): string[] {
+  const prefix = labels === "" ? "" : `${labels},`;
   let count = 0;
   const lines = [...BUCKETS, Infinity].map((bound, index) => {
     count += value[index]!;
     const le = Number.isFinite(bound) ? floatText(bound) : "+Inf";
-    return line(`${name}_bucket`, { pairs: [...pairs, ["le", le]], value: count });
+    return sampleLine(`${name}_bucket`, `${prefix}le="${le}"`, count);
   });
   const sum = value.at(-1)!;
   return [
     ...lines,
-    line(`${name}_sum`, { pairs, value: sum }),
-    line(`${name}_count`, { pairs, value: count }),
+    sampleLine(`${name}_sum`, labels, sum),
+    sampleLine(`${name}_count`, labels, count),
   ];
 }
 
 /** OpenMetrics wants bounds to be written as real numbers. */
 function floatText(number: number): string {
   return Number.isInteger(number) ? `${number}.0` : String(number);
-}
-
-function line(
-  name: string,
-  { pairs, value }: { pairs: readonly (readonly [string, string])[]; value: number },
-): string {
-  const labels = pairs.map(([label, text]) => `${label}="${escaped(text)}"`).join(",");
-  return `${name}${labels === "" ? "" : `{${labels}}`} ${value}`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

@@ -107,7 +107,7 @@ async function measure(apps: number): Promise<void> {
     });
     rows.push(row("all apps made", made, apps));
     const memory = readMemory(operator.pid)!;
-    const heap = sum(await metricsOf(operator), /^nodejs_heap_size_used_bytes (\S+)$/gm);
+    const heap = sum(await metricsOf(operator), /^process_heap_bytes (\S+)$/gm);
     console.log(
       `After ${apps} apps: ${formatMegabytes(memory.residentBytes)} MB resident, ` +
         `${formatMegabytes(memory.peakBytes)} MB at most, ${formatMegabytes(heap)} MB heap.`,
@@ -184,7 +184,7 @@ function sum(text: string, line: RegExp): number {
 
 /** Waits until every app has all its objects, and a status. */
 async function allMade(cluster: OperatorCluster, apps: number): Promise<void> {
-  const watcher = connectAs("watcher", cluster);
+  const watcher = await connectAs("watcher", cluster);
   const stop = new AbortController();
   const informer = new Informer(SPIN_APPS, { namespace: NAMESPACE });
   const done = new Set<string>();
@@ -201,7 +201,7 @@ async function allMade(cluster: OperatorCluster, apps: number): Promise<void> {
 /** Milliseconds from the change of an app's spec to that of its Deployment, as a watch sees it. */
 async function changes(cluster: OperatorCluster): Promise<string> {
   const { user } = cluster;
-  const watcher = connectAs("watcher", cluster);
+  const watcher = await connectAs("watcher", cluster);
   const stop = new AbortController();
   const informer = new Informer(DEPLOYMENTS, { namespace: NAMESPACE });
   const running = informer.run(watcher, stop.signal);
@@ -236,7 +236,7 @@ async function baseline(cluster: OperatorCluster, names: readonly string[]): Pro
   const name = { name: names[0]!, namespace: NAMESPACE };
   const deployment = (await user.find(DEPLOYMENTS, name))!;
   const service = await waitFor(user, { type: SERVICES, name });
-  const writer = connectAs(OPERATOR.fieldManager, cluster);
+  const writer = await connectAs(OPERATOR.fieldManager, cluster);
   const from = performance.now();
   await forAll(names, async (app) => {
     const metadata = { name: `bare-${app}`, namespace: NAMESPACE };

@@ -234,7 +234,7 @@ async function status(
   cluster: OperatorCluster,
   says: (status: NonNullable<Shim["status"]>, shim: Shim) => boolean,
 ): Promise<void> {
-  const watcher = connectAs("watcher", cluster);
+  const watcher = await connectAs("watcher", cluster);
   const stop = new AbortController();
   const informer = new Informer(SHIMS);
   let isSo = false;
@@ -255,7 +255,7 @@ async function status(
 /** Seconds to write a claim, a Job and its end for each node, knowing all beforehand. */
 async function baseline(cluster: OperatorCluster, names: readonly string[]): Promise<number> {
   const { user } = cluster;
-  const writer = connectAs("bare", cluster);
+  const writer = await connectAs("bare", cluster);
   const [job] = await user.list(JOBS, { namespace: NAMESPACE });
   const label = (name: string, value: string) =>
     writer.mergePatch(NODES, { name }, { patch: { metadata: { labels: { bare: value } } } });
