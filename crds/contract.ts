@@ -13,6 +13,8 @@ export const RUNTIME = {
   binary: "containerd-shim-spin-v2",
   /** The handler that RuntimeClasses name. */
   handler: "spin",
+  /** The file in a container's bundle where the shim's server says why it did not start. */
+  serverLog: "spinkube-shim.log",
 } as const;
 
 /** Media types of Spin's images. */

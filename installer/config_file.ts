@@ -51,7 +51,7 @@ function broken(path: string, error: unknown): TerminalError {
 async function parseAs(name: string, text: string): Promise<unknown> {
   if (name.endsWith(".json")) return JSON.parse(text);
   if (name.endsWith(".toml")) return (await import("smol-toml")).parse(text);
-  return (await import("yaml")).parse(text);
+  return (await import("../lib/yaml.ts")).parse(text);
 }
 
 function settingsOf(value: unknown): FileSettings {

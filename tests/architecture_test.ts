@@ -34,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "crds",
     "shim/loader",
     "shim/imports",
+    "shim/engine",
     "shim/host",
     "shim/store",
   ],
@@ -215,6 +216,15 @@ Deno.test("npm packages stay in their folders", async () => {
   assert.deepEqual(wrong, []);
 });
 
+Deno.test("names of CommonJS packages are imported by statements", async () => {
+  // Of these the bundler's chunk for a dynamic import has the default export alone.
+  const wrong = [...await readSources()].filter(([path]) => !isTest(path))
+    .flatMap(([path, text]) => findImports(path, text))
+    .filter(({ isDynamic, specifier }) => isDynamic && specifier === "yaml")
+    .map(({ from }) => from);
+  assert.deepEqual(wrong, []);
+});
+
 /** What is loaded at the start of each pod, in the shim and in the container. */
 const POD_STARTS: readonly string[] = [
   "main.ts",
@@ -240,6 +250,21 @@ Deno.test("pods start without Node's modules, which take milliseconds and megaby
     }
   }
   assert.ok(loaded.size > POD_STARTS.length + 50, "the imports are followed");
+  assert.deepEqual(found, []);
+});
+
+Deno.test("the shim runs without Node's timers, which take as much (lib/timer.ts)", async () => {
+  const sources = await readSources();
+  const loaded = new Set(POD_STARTS.filter((path) => path.startsWith("shim/task/")));
+  const found: string[] = [];
+  for (const path of loaded) {
+    const text = sources.get(path)!;
+    if (/\bset(?:Timeout|Interval)\(/.test(text)) found.push(path);
+    for (const { to, isDynamic } of findImports(path, text)) {
+      if (to !== undefined && !isDynamic) loaded.add(to);
+    }
+  }
+  assert.ok(loaded.size > 40, `the imports are followed: ${loaded.size}`);
   assert.deepEqual(found, []);
 });
 

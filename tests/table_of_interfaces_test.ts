@@ -12,6 +12,7 @@ import { hasMqttBroker } from "./support/mqtt_broker.ts";
 import { hasMysqlServer } from "./support/mysql_server.ts";
 import { hasPostgresServer } from "./support/postgres_server.ts";
 import { hasCalls, takeRecordedCalls } from "./support/recorded_calls.ts";
+import { hasComponentizePy } from "./support/python_guest.ts";
 import { hasRedisServer } from "./support/redis_server.ts";
 
 const PATH = fileURLToPath(new URL("../docs/interfaces.md", import.meta.url));
@@ -23,12 +24,15 @@ anew, and the tests fail if it says what they did not see.
 
 `;
 
-/** Without a server, the tests of its interfaces do not run. */
-const isComplete = hasMqttBroker() && hasMysqlServer() && hasPostgresServer() && hasRedisServer();
+/** Without a server, the tests of its interfaces do not run; without its tools, no guest in Python. */
+const isComplete = hasMqttBroker() && hasMysqlServer() && hasPostgresServer() &&
+  hasRedisServer() && hasComponentizePy();
 
 Deno.test({
   name: "the table of interfaces says what guests have called" +
-    (isComplete ? "" : " (needs redis-server, postgresql, mariadb-server and mosquitto)"),
+    (isComplete
+      ? ""
+      : " (needs redis-server, postgresql, mariadb-server, mosquitto and componentize-py)"),
   ignore: !isComplete,
   async fn() {
     // Alone, this file has nothing to compare with.

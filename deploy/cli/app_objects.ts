@@ -33,7 +33,7 @@ export async function formatApps(
     case "json":
       return `${JSON.stringify(value, null, 4)}\n`;
     case "yaml": {
-      const { stringify } = await import("yaml");
+      const { stringify } = await import("../../lib/yaml.ts");
       return stringify(value, { lineWidth: 0 });
     }
     case "name":

@@ -62,7 +62,7 @@ export async function diffDocument(
   const { type, object } = read(document);
   const before = await client.find(type, object.metadata);
   const after = await client.apply(type, object, { dryRun: true });
-  const { stringify } = await import("yaml");
+  const { stringify } = await import("../../lib/yaml.ts");
   const text = (value: KubeObject | undefined) =>
     value === undefined ? "" : stringify(comparable(value), { lineWidth: 0, sortMapEntries: true });
   const diff = diffLines(text(before), text(after));

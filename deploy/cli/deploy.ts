@@ -8,6 +8,7 @@ import { TerminalError, UsageError } from "../../lib/errors.ts";
 import { formatOciReference, type OciReference } from "../../lib/oci/reference.ts";
 import type { AppOutline } from "../../shim/loader/mod.ts";
 import { untilStopped } from "../../shim/local/until_stopped.ts";
+import { abortable } from "./abortable.ts";
 import { applyDocument, diffDocument } from "./apply_documents.ts";
 import { type Cluster, explainCluster, namespaceOf, openCluster } from "./cluster.ts";
 import type { DeployValues } from "./deploy_options.ts";
@@ -31,26 +32,38 @@ const DEFAULT_TIMEOUT_MS = 120_000;
 
 /**
  * Runs `deploy`.
- * @param options.given Names of the options that were given.
+ * @param context.given Names of the options that were given.
  * @returns The exit code.
  */
 export async function deploy(
   values: DeployValues,
-  { given, defaults, ...context }: KubeContext & {
-    readonly given: ReadonlySet<string>;
-    readonly defaults: DeployDefaults;
-  },
+  context: DeployContext,
+): Promise<number> {
+  return await untilStopped((signal) => runDeploy(values, { ...context, signal }));
+}
+
+/** What a deployment is told beside its options. */
+interface DeployContext extends KubeContext {
+  /** As typed: `spinkube deploy`. */
+  readonly command: string;
+  readonly given: ReadonlySet<string>;
+  readonly defaults: DeployDefaults;
+}
+
+async function runDeploy(
+  values: DeployValues,
+  { given, defaults, signal, ...context }: DeployContext & { readonly signal: AbortSignal },
 ): Promise<number> {
   const isOn = (name: keyof DeployDefaults) => given.has(name) ? values[name] : defaults[name];
   if (values.from === undefined) {
-    throw new UsageError('required flag(s) "from" not set', 'See "spinkube kube deploy --help".');
+    throw new UsageError('required flag(s) "from" not set', `See "${context.command} --help".`);
   }
   const mode = values.diff ? "diff" : values["dry-run"] ?? "none";
   const plan = toScaffold(values);
   const problems = findProblems(plan);
   if (problems.length > 0) throw new TerminalError("InvalidScaffold", problems.join("\n"));
   const name = scaffoldName(plan);
-  const { app, warnings } = await compareWithApp(plan, { name });
+  const { app, warnings } = await compareWithApp(plan, { name, signal });
   for (const warning of [...findWarnings(plan, name), ...warnings]) {
     console.error(`Warning: ${warning}`);
   }
@@ -63,20 +76,17 @@ export async function deploy(
   const { namespace } = cluster;
   if (mode !== "none") {
     const documents = await documentsOf({ ...plan, namespace }, app);
-    if (mode === "diff") return await printDiff(cluster, documents);
-    await applyAll(cluster, { documents, isDryRun: true });
+    if (mode === "diff") return await abortable(printDiff(cluster, documents), signal);
+    await abortable(applyAll(cluster, { documents, isDryRun: true }), signal);
     return 0;
   }
-  return await untilStopped(async (signal) => {
-    const options = { build: isOn("build"), push: isOn("push"), signal };
-    const from = await pushFirst(values, options);
-    const documents = await documentsOf({ ...plan, from, namespace }, app);
-    signal.throwIfAborted();
-    await applyAll(cluster, { documents, isDryRun: false });
-    if (!isOn("wait")) return 0;
-    const timeoutMs = values.timeout ?? DEFAULT_TIMEOUT_MS;
-    return await waitUntilReady(cluster, { name, timeoutMs, signal });
-  });
+  const from = await pushFirst(values, { build: isOn("build"), push: isOn("push"), signal });
+  const documents = await documentsOf({ ...plan, from, namespace }, app);
+  signal.throwIfAborted();
+  await abortable(applyAll(cluster, { documents, isDryRun: false }), signal);
+  if (!isOn("wait")) return 0;
+  const timeoutMs = values.timeout ?? DEFAULT_TIMEOUT_MS;
+  return await abortable(waitUntilReady(cluster, { name, timeoutMs, signal }), signal);
 }
 
 function toScaffold(values: DeployValues): ScaffoldValues {
@@ -115,7 +125,7 @@ async function pushFirst(
       insecure: values["insecure-registry"],
       "cache-dir": undefined,
       output: "text",
-      compose: false,
+      compose: true,
       signal,
     }, from);
     if (digest === undefined) return from;

@@ -104,10 +104,11 @@ export async function runDeploy(
   { isWhole, ...context }: KubeContext & { readonly isWhole: boolean },
 ): Promise<number> {
   const { DEPLOY, KUBE_DEPLOY } = await import("./deploy_options.ts");
-  return await runParsed(isWhole ? DEPLOY : KUBE_DEPLOY, args, async (values, { given }) => {
+  const definition = isWhole ? DEPLOY : KUBE_DEPLOY;
+  return await runParsed(definition, args, async (values, { given }) => {
     const { deploy } = await import("./deploy.ts");
     const defaults = { build: isWhole, push: isWhole, wait: isWhole };
-    return await deploy(values, { ...context, given, defaults });
+    return await deploy(values, { ...context, command: definition.name, given, defaults });
   });
 }
 

@@ -27,12 +27,22 @@ export async function runScaffold(args: readonly string[]): Promise<number> {
   if (values.from === undefined) {
     throw new UsageError('required flag(s) "from" not set', `See "${SCAFFOLD.name} --help".`);
   }
+  if (!values.inspect) return await scaffold(values, undefined);
+  // There is a registry to wait for.
+  const { untilStopped } = await import("../../shim/local/until_stopped.ts");
+  return await untilStopped((signal) => scaffold(values, signal));
+}
+
+async function scaffold(
+  values: ScaffoldValues,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const problems = findProblems(values);
   if (problems.length > 0) throw new TerminalError("InvalidScaffold", problems.join("\n"));
   const config = values["runtime-config-file"];
   const runtimeConfig = config ? await readInput(config) : undefined;
   const name = scaffoldName(values);
-  const { app, warnings, comments } = await compareWithApp(values, { name });
+  const { app, warnings, comments } = await compareWithApp(values, { name, signal });
   const documents = buildManifest({ values, runtimeConfig, app });
   for (const warning of [...findWarnings(values, name), ...warnings]) {
     console.error(`Warning: ${warning}`);
@@ -60,20 +70,26 @@ export interface Comparison {
  */
 export async function compareWithApp(
   values: ScaffoldValues,
-  { name }: { readonly name: string },
+  { name, signal }: { readonly name: string; readonly signal?: AbortSignal | undefined },
 ): Promise<Comparison> {
   if (!values.app && !values.inspect) return await compareWithDirectory(values, name);
   const { compareOptions, missingVariables } = await import("./scaffold_app.ts");
-  const app = values.inspect ? await readFromRegistry(values) : await readLocal(values.app!);
+  const app = values.inspect
+    ? await readFromRegistry(values, signal)
+    : await readLocal(values.app!);
   const { problems, warnings } = compareOptions(values, app);
   if (problems.length > 0) throw new TerminalError("InvalidScaffold", problems.join("\n"));
   return { app, warnings, comments: missingVariables(values, { app, name }) };
 }
 
-async function readFromRegistry(values: ScaffoldValues): Promise<AppOutline> {
+async function readFromRegistry(
+  values: ScaffoldValues,
+  signal: AbortSignal | undefined,
+): Promise<AppOutline> {
   const { readRemoteOutline } = await import("../../shim/local/registry/remote_outline.ts");
   return await readRemoteOutline(withoutScheme(values.from!), {
     isPlainHttp: values["insecure-registry"],
+    signal,
   });
 }
 

@@ -18,6 +18,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { preview1AdapterReactorPath } from "@bytecodealliance/jco";
+import { removeIfThere } from "../../lib/remove_if_there.ts";
 import { DENO_FLAGS } from "../../lib/self_command.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -46,10 +47,10 @@ export async function buildBundle(outDir: string): Promise<void> {
       await Deno.writeTextFile(join(unfinished, name), launcher(mode), { mode: 0o755 });
     }
     await Deno.chmod(unfinished, 0o755);
-    await removeIfThere(outDir);
+    await removeIfThere(outDir, { recursive: true });
     await Deno.rename(unfinished, outDir);
   } finally {
-    await removeIfThere(unfinished);
+    await removeIfThere(unfinished, { recursive: true });
   }
 }
 
@@ -165,14 +166,6 @@ if [ -z "$deno" ]; then
 fi
 exec "$deno" run --no-config ${DENO_FLAGS.join(" ")} "$here/app/main.js"${mode} "$@"
 `;
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 if (import.meta.main) {

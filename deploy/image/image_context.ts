@@ -16,6 +16,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { INSTALL_DIR, installedCommand, type InstallVersion } from "../../lib/install_dir.ts";
+import { removeIfThere } from "../../lib/remove_if_there.ts";
 import { DENO_FLAGS, SMALL_DENO_FLAGS } from "../../lib/self_command.ts";
 import { VERSION } from "../../lib/version.ts";
 import { buildEnterProgram } from "./enter_program.ts";
@@ -48,7 +49,7 @@ const EXECUTABLE = 0o755;
 export async function buildImageContext(outDir: string, install?: string): Promise<void> {
   await Deno.mkdir(outDir, { recursive: true });
   const root = join(outDir, "root");
-  await removeIfThere(root);
+  await removeIfThere(root, { recursive: true });
   await Deno.mkdir(root);
   const installed = join(root, INSTALLED);
   if (install === undefined) await buildInstallDir(installed, VERSION);
@@ -98,14 +99,6 @@ async function allowAll(directory: string): Promise<void> {
       const { mode } = await Deno.stat(path);
       await Deno.chmod(path, (mode ?? 0) & 0o100 ? EXECUTABLE : READABLE);
     }
-  }
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

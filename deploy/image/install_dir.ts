@@ -9,12 +9,14 @@
 
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { RUNTIME } from "../../crds/contract.ts";
 import {
   INSTALL_DIR,
   installedCommand,
   installedEnvironment,
   type InstallVersion,
 } from "../../lib/install_dir.ts";
+import { removeIfThere } from "../../lib/remove_if_there.ts";
 import { DENO_FLAGS } from "../../lib/self_command.ts";
 import { buildBundle } from "./bundle.ts";
 import { buildPodCache } from "./pod_cache.ts";
@@ -25,7 +27,7 @@ import { buildPodCache } from "./pod_cache.ts";
  */
 export async function buildInstallDir(outDir: string, version: string): Promise<void> {
   const unfinished = `${outDir}.new`;
-  await removeIfThere(unfinished);
+  await removeIfThere(unfinished, { recursive: true });
   await buildBundle(unfinished);
   await Deno.mkdir(join(unfinished, "bin"));
   await Deno.copyFile(Deno.execPath(), join(unfinished, INSTALL_DIR.runtime));
@@ -37,7 +39,7 @@ export async function buildInstallDir(outDir: string, version: string): Promise<
   await Deno.writeTextFile(join(unfinished, INSTALL_DIR.version), `${JSON.stringify(about)}\n`);
   await warmCache(unfinished);
   await buildPodCache(unfinished);
-  await removeIfThere(outDir);
+  await removeIfThere(outDir, { recursive: true });
   await Deno.rename(unfinished, outDir);
 }
 
@@ -57,10 +59,6 @@ async function copyLibraries(program: string, directory: string): Promise<void> 
 
 /** Works from any directory, through links, and with an empty environment. */
 function launcher(mode: string): string {
-  const command = installedCommand("$here", {
-    denoFlags: DENO_FLAGS,
-    args: mode === "" ? [] : [mode],
-  }).map((word) => word.includes("$") ? `"${word}"` : word).join(" ");
   const environment = Object.entries(installedEnvironment("$here"))
     .map(([name, value]) => `${name}="${value}"`);
   return `#!/bin/sh
@@ -71,9 +69,32 @@ while [ -L "$here" ]; do
 done
 here=$(cd "\${here%/*}" && pwd)
 export ${environment.join(" ")}
-exec ${command} "$@"
+${mode === "shim" ? START : ""}exec ${command(mode === "" ? [] : [mode])} "$@"
 `;
 }
+
+function command(args: readonly string[]): string {
+  return installedCommand("$here", { denoFlags: DENO_FLAGS, args })
+    .map((word) => word.includes("$") ? `"${word}"` : word).join(" ");
+}
+
+/**
+ * `start` leaves a server behind that holds nothing of containerd's: what it says goes through a pipe,
+ * and its failure into a file of the bundle. One start of the runtime is enough so; a shell takes two
+ * milliseconds. See `shim/task/start.ts`.
+ */
+const START = `for last; do :; done
+if [ "$last" = start ] && [ -f config.json ]; then
+  exec 3<&0
+  { ${command(["shim", "-stay"])} "$@" <&3 3<&- 2>>${RUNTIME.serverLog} & } | {
+    IFS= read -r address && printf %s "$address"
+  } && exit
+  last="The shim's server ended and did not say why"
+  while IFS= read -r line; do last=$line; done <${RUNTIME.serverLog}
+  printf '%s\\n' "$last" >&2
+  exit 1
+fi
+`;
 
 /** Runs what nodes and pods run, once, so that the code they load is compiled already. */
 async function warmCache(directory: string): Promise<void> {
@@ -86,14 +107,6 @@ async function warmCache(directory: string): Promise<void> {
     if (!success) {
       throw new Error(`"${args.join(" ")}" fails: ${new TextDecoder().decode(stderr).trim()}`);
     }
-  }
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import { errorText } from "../../lib/errors.ts";
+import { removeIfThere } from "../../lib/remove_if_there.ts";
 import { NodeError } from "../node/node_error.ts";
 
 /** A shim that is at hand. */
@@ -28,18 +29,14 @@ export async function copyTree(
 ): Promise<void> {
   const unfinished = `${path}.new`;
   try {
-    await Deno.remove(unfinished, { recursive: true }).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
+    await removeIfThere(unfinished, { recursive: true });
     await Deno.mkdir(join(path, ".."), { recursive: true });
     await copy(source, unfinished);
     const own = program.program ?? program.fileName;
     if (own !== program.fileName) {
       await Deno.rename(join(unfinished, own), join(unfinished, program.fileName));
     }
-    await Deno.remove(path, { recursive: true }).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
+    await removeIfThere(path, { recursive: true });
     await Deno.rename(unfinished, path);
   } catch (error) {
     throw new NodeError(

@@ -45,6 +45,11 @@ export interface ArtifactManifest {
   readonly startReadsEnvironment: boolean;
   /** Why instances cannot be rewound; absent if they can. */
   readonly notResettable?: string;
+  /**
+   * Of a component that was composed with HTTP middleware: the directories in this one that have the
+   * prepared forms of it, the outermost first. Absent if there is none.
+   */
+  readonly middleware?: readonly string[];
   /** What the component's author should know of it, as sentences. */
   readonly warnings?: readonly string[];
 }

@@ -30,6 +30,9 @@ const HEADER = /^export function instantiate\(getCoreModule, imports, instantiat
 /** What bindings have if any stream or future is read or written. */
 const BUFFERS = "class ManagedBuffer";
 
+const STARTING = "throw new Error('components in it call each other while they start, which this " +
+  "version does not run')";
+
 const EDITS: readonly Edit[] = [
   // Reads an environment variable at each of some hundred places; the calls are gone by now.
   { find: /^ *const _debugLog = [^]*?\n *\};\n/m, put: "" },
@@ -81,6 +84,30 @@ const EDITS: readonly Edit[] = [
   },
   { find: "ASYNC_CURRENT_TASK_IDS.push(newTaskID);", put: "" },
   { find: "ASYNC_CURRENT_COMPONENT_IDXS.push(componentIdx);", put: "" },
+  // Of a call between components inside: the task that has just been prepared for it.
+  {
+    find: "const componentIdx = ASYNC_CURRENT_COMPONENT_IDXS.at(-1);",
+    put: "const componentIdx = CURRENT_TASK_META.current?.componentIdx;",
+    where: "const componentIdx = ASYNC_CURRENT_COMPONENT_IDXS.at(-1);",
+  },
+  // Calls between components inside need a task of the caller; there is none before they have started.
+  {
+    find: "throw new Error('missing current caller task metadata')",
+    put: STARTING,
+    where: "'missing current caller task metadata'",
+  },
+  {
+    find: "throw new Error('invalid/missing current task for caller during prepare call')",
+    put: STARTING,
+    where: "'invalid/missing current task for caller during prepare call'",
+  },
+  // At the end of a start that has failed before: what is thrown here would stand for the reason.
+  {
+    find:
+      /^ *_clearCurrentTask\((\{ componentIdx: \d+, taskID: (_initTaskID\d+)\})\);\s+(clearCurrentTask\(\d+, \2\);)/gm,
+    put: "if ($2 !== undefined) { _clearCurrentTask($1); $3 }",
+    where: "_clearCurrentTask({ componentIdx: ",
+  },
   {
     find: "const result = dtor(rep);",
     put: "const result = $guard(dtor)(rep);",

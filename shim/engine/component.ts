@@ -4,10 +4,10 @@
  * @module
  */
 
-import { toFileUrl } from "../../lib/file_url.ts";
-import { ARTIFACT_FILES, type ArtifactManifest } from "./artifact.ts";
+import type { ArtifactManifest } from "./artifact.ts";
 import { CaptureTable } from "./capture_table.ts";
 import { type CallContexts, suspendable } from "./coroutine.ts";
+import { readBindings } from "./evaluate_bindings.ts";
 import { GuestWaits } from "./guest_waits.ts";
 import type { LinkedImports } from "./link.ts";
 import { StartRecorder } from "./start_constants.ts";
@@ -124,7 +124,7 @@ export interface EngineShared {
 
 /**
  * Loads a component's bindings.
- * @param options.directory The prepared directory; its bindings are imported from there.
+ * @param options.directory The prepared directory, which its bindings are read from.
  */
 export async function loadComponent(options: {
   id: string;
@@ -137,7 +137,7 @@ export async function loadComponent(options: {
   const { id, manifest, modules, imports, shared } = options;
   const bindings: Bindings = manifest.bindings === "core"
     ? (await import("./core_module/instantiate.ts")).createCoreModuleBindings()
-    : await import(toFileUrl(`${options.directory}/${ARTIFACT_FILES.bindings}`).href) as Bindings;
+    : await readBindings<Bindings>(options.directory);
   return {
     id,
     manifest,

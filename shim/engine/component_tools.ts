@@ -1,5 +1,5 @@
 /**
- * Makes components of core modules.
+ * Makes components of core modules, and looks into components.
  *
  * @module
  */
@@ -21,4 +21,19 @@ export async function newComponent(
   }
   const tools = await import("@bytecodealliance/jco-transpile/wasm-tools");
   return await tools.componentNew(module, [["wasi_snapshot_preview1", adapter]]);
+}
+
+/**
+ * The interfaces of a component, as WIT. All of it is validated on the way.
+ * @throws {Error} by rejection, with what the tools say.
+ */
+export async function describeComponent(component: Uint8Array): Promise<string> {
+  const { componentWit } = await import("@bytecodealliance/jco");
+  try {
+    return await componentWit(component);
+  } catch {
+    // As above.
+  }
+  const tools = await import("@bytecodealliance/jco-transpile/wasm-tools");
+  return await tools.componentWit(component);
 }

@@ -8,7 +8,7 @@
 import { ASYNC_EXPORTS, ASYNC_IMPORTS } from "../imports/async_functions.ts";
 
 /** Raise when `prepare.ts`, `bindings.ts` or the rewriting of modules changes its output. */
-const FORMAT = 14;
+const FORMAT = 15;
 /** The binding generators' versions, as pinned in `deno.json`: jco's and jco-transpile's. */
 const GENERATORS = "jco-1.10.2-0.15.0";
 

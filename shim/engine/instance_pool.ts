@@ -5,6 +5,7 @@
  * @module
  */
 
+import { callAtIntervals } from "../../lib/timer.ts";
 import type { ComponentInstance, LoadedComponent } from "./component.ts";
 import type { MemoryCollector } from "./garbage.ts";
 import type { InstanceBudget } from "./instance_budget.ts";
@@ -54,7 +55,7 @@ export class InstancePool {
   readonly #component: LoadedComponent;
   readonly #shared: PoolShared;
   readonly #idle: PooledInstance[] = [];
-  readonly #sweep: ReturnType<typeof setInterval>;
+  readonly #stopSweeping: () => void;
   #resetter: MemoryResetter | undefined;
   #globalImage: GlobalImage = [];
   #chargedBytes = OVERHEAD_BYTES;
@@ -63,11 +64,10 @@ export class InstancePool {
   private constructor(component: LoadedComponent, shared: PoolShared) {
     this.#component = component;
     this.#shared = shared;
-    this.#sweep = setInterval(() => {
+    this.#stopSweeping = callAtIntervals(() => {
       this.#dropUnused();
       shared.collector.sweep();
     }, SWEEP_MS);
-    this.#sweep.unref();
     shared.budget.addReclaimer(() => this.#dropOne());
   }
 
@@ -172,7 +172,7 @@ export class InstancePool {
 
   /** Drops all idle instances; those in use are dropped when they are given back. */
   close(): void {
-    clearInterval(this.#sweep);
+    this.#stopSweeping();
     while (this.#dropOne());
     this.#resetter?.close();
     this.#resetter = undefined;

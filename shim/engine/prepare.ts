@@ -13,16 +13,19 @@ import {
   sha256Hex,
 } from "./artifact.ts";
 import { classifySource } from "./classify.ts";
-import type { ComposedDependency } from "./compose/compose.ts";
-import { newComponent } from "./component_tools.ts";
+import type { SplitComposition } from "./compose/split_composition.ts";
+import { composeSources, type DependencySources, toComponent } from "./compose_sources.ts";
 import { engineVersion } from "./engine_version.ts";
 import { generateBindings } from "./generate_bindings.ts";
 import { ambiguousImports } from "./link.ts";
 import { probeStart } from "./start_probe.ts";
-import { readComponent } from "./wasm/component_binary.ts";
+import { isComposition, readComponent } from "./wasm/component_binary.ts";
 import { rewriteModules, type RewrittenModule } from "./wasm/rewrite.ts";
 
-/** A prepared component in memory: file name → content, the manifest included. */
+/**
+ * A prepared component in memory: file name → content, the manifest included. Names of files of
+ * middleware begin with its directory: `middleware-1/manifest.json`.
+ */
 export type PreparedFiles = Map<string, Uint8Array>;
 
 /**
@@ -39,12 +42,42 @@ export async function prepareComponent(
   if (!dependencies && (sourceKind === "command" || sourceKind === "spin-module")) {
     return await prepareCoreModule(source, { kind: sourceKind, warnings });
   }
-  const component = dependencies ? await compose(source, dependencies) : await toComponent(source);
+  const whole = dependencies
+    ? await composeSources(source, dependencies)
+    : await toComponent(source);
+  const digest = `sha256:${await sha256Hex(source)}`;
+  const { middleware: before, component } = await splitMiddleware(whole);
+  const files: PreparedFiles = new Map();
+  const middleware: string[] = [];
+  for (const part of before) {
+    const directory = `middleware-${middleware.length + 1}`;
+    const prepared = await prepareWhole(part, { source: digest });
+    for (const [name, content] of prepared) files.set(`${directory}/${name}`, content);
+    middleware.push(directory);
+  }
+  const prepared = await prepareWhole(component, { source: digest, middleware })
+    .catch((error) => explain(error, dependencies));
+  return new Map([...files, ...prepared]);
+}
+
+/** Only what was composed has anything to be split. */
+async function splitMiddleware(component: Uint8Array): Promise<SplitComposition> {
+  const split = isComposition(component)
+    ? (await import("./compose/split_composition.ts")).splitComposition(component)
+    : undefined;
+  return split ?? { middleware: [], component };
+}
+
+/** Prepares a component that runs as one. */
+async function prepareWhole(
+  component: Uint8Array,
+  { source, middleware = [] }: { source: string; middleware?: readonly string[] },
+): Promise<PreparedFiles> {
   const { imports, exports } = readComponent(component);
   const { kind, bindings, modules: wasm } = await generateBindings(
     component,
     ambiguousImports(imports),
-  ).catch((error) => explain(error, dependencies));
+  );
   const files: PreparedFiles = new Map();
   const modules: ArtifactModule[] = [];
   let notResettable: string | undefined;
@@ -68,7 +101,7 @@ export async function prepareComponent(
   for (const [name, content] of files) digests[name] = await sha256Hex(content);
   const manifest: ArtifactManifest = {
     engine: engineVersion(),
-    source: `sha256:${await sha256Hex(source)}`,
+    source,
     bindings: kind,
     files: digests,
     modules,
@@ -77,35 +110,10 @@ export async function prepareComponent(
     functions,
     startReadsEnvironment: start.readsEnvironment,
     ...(notResettable === undefined ? {} : { notResettable }),
+    ...(middleware.length === 0 ? {} : { middleware }),
   };
   files.set(ARTIFACT_FILES.manifest, new TextEncoder().encode(JSON.stringify(manifest, null, 2)));
   return files;
-}
-
-/** The dependencies of a component, as they were loaded. */
-export interface DependencySources {
-  /** The id of the component that has them, for messages. */
-  readonly component: string;
-  /** Their `bytes` may also be core modules with component metadata. */
-  readonly dependencies: readonly ComposedDependency[];
-}
-
-async function compose(
-  source: Uint8Array,
-  { component, dependencies }: DependencySources,
-): Promise<Uint8Array> {
-  const { composeComponent } = await import("./compose/compose.ts");
-  const components: ComposedDependency[] = [];
-  for (const dependency of dependencies) {
-    try {
-      components.push({ ...dependency, bytes: await toComponent(dependency.bytes) });
-    } catch (error) {
-      if (!(error instanceof TerminalError)) throw error;
-      const message = `its dependency '${dependency.name}': ${error.message}`;
-      throw new TerminalError(error.reason, message, { cause: error });
-    }
-  }
-  return composeComponent(await toComponent(source), { component, dependencies: components });
 }
 
 async function explain(error: unknown, sources: DependencySources | undefined): Promise<never> {
@@ -172,39 +180,6 @@ function checkModule(source: Uint8Array): void {
       cause: error,
     });
   }
-}
-
-async function toComponent(source: Uint8Array): Promise<Uint8Array> {
-  const { kind } = classifySource(source);
-  if (kind === "component") return source;
-  if (kind === "command" || kind === "spin-module") {
-    throw new TerminalError(
-      "UnusableWasm",
-      "a core module without component metadata cannot be composed with others; build it as a " +
-        "component",
-    );
-  }
-  // Only core modules need the tools, which are slow to load.
-  const { preview1AdapterCommandPath, preview1AdapterReactorPath } = await import(
-    "@bytecodealliance/jco"
-  );
-  const isCommand = kind === "adaptable-command";
-  const path = isCommand ? preview1AdapterCommandPath() : preview1AdapterReactorPath();
-  const adapter = await Deno.readFile(path);
-  try {
-    return await newComponent(isCommand ? await exactExit(source) : source, adapter);
-  } catch (error) {
-    throw new TerminalError(
-      "UnusableWasm",
-      `the core module cannot be turned into a component: ${firstLine(error)}`,
-      { cause: error },
-    );
-  }
-}
-
-async function exactExit(source: Uint8Array): Promise<Uint8Array> {
-  const { withExactExit } = await import("./exit_code.ts");
-  return await withExactExit(source);
 }
 
 function firstLine(error: unknown): string {

@@ -2,8 +2,8 @@
  * The hidden mode `prepare`: prepares one component in a process of its own.
  *
  * Arguments: the source file, the entry's directory and, of a component with dependencies, a
- * {@link Composition} in JSON. With `--spare FILE` it prepares that file for nothing, so that everything
- * is loaded, and takes its arguments from stdin, as JSON; if there are none, it ends.
+ * {@link Composition} in JSON. With `--serve` instead of them it takes any number of such lists from
+ * stdin; see `prepare_server.ts`.
  *
  * On a user's mistake the only output is one JSON line on stdout,
  * `{"reason", "message"}`, and the exit code is 1.
@@ -13,7 +13,8 @@
 
 import { TerminalError } from "../../lib/errors.ts";
 import type { ComposedDependency } from "./compose/compose.ts";
-import { type DependencySources, prepareComponent } from "./prepare.ts";
+import type { DependencySources } from "./compose_sources.ts";
+import { prepareComponent } from "./prepare.ts";
 import { isReadOnly, writeEntry } from "./prepared_store.ts";
 
 /** What the process tells its parent when it fails. */
@@ -38,8 +39,27 @@ export interface DependencyFile extends Omit<ComposedDependency, "bytes"> {
 
 /** Runs the mode. Sets the exit code instead of throwing, so that the parent gets one clear line. */
 export async function runPrepare(words: readonly string[]): Promise<void> {
-  const args = words[0] === SPARE ? await takeJob(words[1]!) : words;
-  if (args === undefined) return;
+  if (words[0] === SERVE) return await serve();
+  const failure = await prepareFile(words);
+  if (!failure) return;
+  console.log(JSON.stringify(failure));
+  Deno.exitCode = 1;
+}
+
+const SERVE = "--serve";
+
+async function serve(): Promise<void> {
+  const { servePrepare } = await import("./prepare_server.ts");
+  await servePrepare({
+    requests: Deno.stdin.readable,
+    prepare: prepareFile,
+    rehearse,
+    reply: (line) => console.log(line),
+    memory: () => Deno.memoryUsage().rss,
+  });
+}
+
+async function prepareFile(args: readonly string[]): Promise<PrepareFailure | undefined> {
   const [source, directory, composition] = args;
   if (source === undefined || directory === undefined) {
     throw new TerminalError("BadArguments", "prepare needs a source file and a directory");
@@ -50,28 +70,23 @@ export async function runPrepare(words: readonly string[]): Promise<void> {
       : await readDependencies(JSON.parse(composition));
     const files = await prepareComponent(await readSource(source), dependencies);
     await writeEntry(directory, files);
+    return undefined;
   } catch (error) {
     if (!(error instanceof TerminalError)) throw error;
-    const failure: PrepareFailure = {
+    return {
       reason: error.reason,
       message: error.message,
       isReadOnly: error.reason === "CannotStorePrepared" && isReadOnly(error),
     };
-    console.log(JSON.stringify(failure));
-    Deno.exitCode = 1;
   }
 }
 
-const SPARE = "--spare";
-
-async function takeJob(source: string): Promise<readonly string[] | undefined> {
+async function rehearse(source: string): Promise<void> {
   try {
     await prepareComponent(await readSource(source));
   } catch {
-    // What is wrong with it was said when it was prepared for something.
+    // What is wrong with it is said when it is prepared for something.
   }
-  const text = await new Response(Deno.stdin.readable).text();
-  return text === "" ? undefined : JSON.parse(text);
 }
 
 async function readDependencies(composition: Composition): Promise<DependencySources> {

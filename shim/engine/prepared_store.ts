@@ -18,6 +18,8 @@ export interface PreparedComponent {
   readonly manifest: ArtifactManifest;
   /** The core modules, by file name. */
   readonly files: ReadonlyMap<string, Uint8Array>;
+  /** What it was composed with, the outermost first; absent if there is none. */
+  readonly middleware?: readonly PreparedComponent[];
 }
 
 /** The entry's directory name: the source's digest and the engine's version. */
@@ -48,13 +50,31 @@ export async function readEntry(
     });
     const isIntact = (await Promise.all(checks)).every((isGood) => isGood);
     files.delete(ARTIFACT_FILES.bindings);
-    return isIntact ? { directory, manifest, files } : undefined;
+    if (!isIntact) return undefined;
+    if (!manifest.middleware) return { directory, manifest, files };
+    const directories = manifest.middleware.map((name) => `${directory}/${name}`);
+    const middleware = await readAll(directories, { isTrusted });
+    return middleware && { directory, manifest, files, middleware };
   } catch (error) {
     // Absent, half-written by a crash, or damaged: all are mended by preparing again.
     if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
     if (error instanceof TypeError || error instanceof Deno.errors.NotADirectory) return undefined;
     throw error;
   }
+}
+
+/** All of several entries, or undefined if one is not as it should be. */
+async function readAll(
+  directories: readonly string[],
+  options: { isTrusted: boolean },
+): Promise<PreparedComponent[] | undefined> {
+  const found: PreparedComponent[] = [];
+  for (const directory of directories) {
+    const entry = await readEntry(directory, options);
+    if (!entry) return undefined;
+    found.push(entry);
+  }
+  return found;
 }
 
 /**
@@ -67,7 +87,13 @@ export async function writeEntry(directory: string, files: PreparedFiles): Promi
   try {
     await Deno.mkdir(parent, { recursive: true });
     temporary = await Deno.makeTempDir({ dir: parent, prefix: ".preparing-" });
-    for (const [name, content] of files) await writeDurably(`${temporary}/${name}`, content);
+    for (const [name, content] of files) {
+      const path = `${temporary}/${name}`;
+      if (name.includes("/")) {
+        await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+      }
+      await writeDurably(path, content);
+    }
     await publish(temporary, directory);
   } catch (error) {
     throw storeError(parent, error);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { chainComponents, middlewareComponent } from "../../tests/support/spin_compositions.ts";
 import { prepareComponent, type PreparedFiles } from "./prepare.ts";
 import { entryName, isReadOnly, readEntry, writeEntry } from "./prepared_store.ts";
 import { sha256Hex } from "./artifact.ts";
@@ -32,6 +33,33 @@ Deno.test("writeEntry() and readEntry() round-trip a prepared component", async 
       "component.core4.wasm",
     ]);
   });
+});
+
+Deno.test("readEntry() reads the middleware of an entry, and notices if it is damaged", async () => {
+  const components = ["header-adder", "kv-stasher", "echo"] as const;
+  const chain = chainComponents(await Promise.all(components.map(middlewareComponent)));
+  const directory = await Deno.makeTempDir();
+  try {
+    const entry = `${directory}/entry`;
+    const files = await prepareComponent(chain);
+    await writeEntry(entry, files);
+    const { manifest, middleware } = (await readEntry(entry))!;
+    assert.deepEqual(manifest.middleware, ["middleware-1", "middleware-2"]);
+    assert.deepEqual(
+      middleware?.map(({ manifest, files }) => [
+        manifest.source,
+        manifest.imports.includes("spin:key-value/key-value@3.0.0"),
+        files.size === manifest.modules.length,
+      ]),
+      [[manifest.source, false, true], [manifest.source, true, true]],
+    );
+    await Deno.remove(`${entry}/middleware-2/component.js`);
+    assert.equal(await readEntry(entry), undefined);
+    await writeEntry(entry, files);
+    assert.equal((await readEntry(entry))?.middleware?.length, 2);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 });
 
 Deno.test("readEntry() notices damage, and writeEntry() mends it", async (t) => {

@@ -145,7 +145,7 @@ function findDeclarations(
   let open: Omit<LibraryClass, "end"> | undefined;
   for (let at = from; at < to; at++) {
     const character = source[at]!;
-    if (depth === 0 && /\s/.test(source[at - 1]!)) {
+    if (depth === 0 && /[\s;]/.test(source[at - 1]!)) {
       CLASS.lastIndex = DECLARATION.lastIndex = at;
       const [, name, base] = CLASS.exec(source) ?? [];
       if (name !== undefined && !OWN_CLASSES.includes(name)) open = { name, base, start: at };

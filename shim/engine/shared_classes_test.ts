@@ -5,7 +5,7 @@ import { shareClasses } from "./shared_classes.ts";
 const SOURCE = `
 export function instantiate(getCoreModule, imports) {
   const { wake: $wake } = imports;
-  let NUMBER = 0;
+  const OTHERS = [];let NUMBER = 0;
   // It's no string: class Unknown {
   const NAMES = new Map();
   class End {

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { toFileUrl } from "../../lib/file_url.ts";
-import { ARTIFACT_FILES, type ArtifactManifest } from "./artifact.ts";
+import type { ArtifactManifest } from "./artifact.ts";
 import type { CompiledModules, ComponentExports, EngineShared } from "./component.ts";
+import { readBindings } from "./evaluate_bindings.ts";
 import { GuestTimers } from "./guest_timers.ts";
 import { GuestAbandoned } from "./guest_waits.ts";
 import type { LinkedImports } from "./link.ts";
@@ -59,9 +59,7 @@ export async function loadSharedComponent(options: {
   shared: EngineShared;
 }): Promise<LoadedSharedComponent> {
   const { id, manifest } = options;
-  const bindings: Bindings = await import(
-    toFileUrl(`${options.directory}/${ARTIFACT_FILES.bindings}`).href
-  );
+  const bindings = await readBindings<Bindings>(options.directory);
   const stacks = new StackHelpers({ contexts: options.shared.contexts });
   return {
     id,

@@ -7,6 +7,7 @@
  */
 
 import { CaptureTable } from "./capture_table.ts";
+import { evaluateBindings } from "./evaluate_bindings.ts";
 import { calledWhileStarting, CONSTANT_FUNCTIONS, ENVIRONMENT } from "./start_constants.ts";
 import { GuestWaits } from "./guest_waits.ts";
 import { compileInterruptHelper, Preemption, TurnQueue } from "./preemption.ts";
@@ -73,7 +74,9 @@ export async function probeStart(
     CaptureTable,
   };
   try {
-    const { instantiate } = typeof bindings === "string" ? await importText(bindings) : bindings;
+    const { instantiate } = typeof bindings === "string"
+      ? evaluateBindings<ProbedBindings>(bindings, "probe:bindings")
+      : bindings;
     await instantiate(
       (name: string) => new WebAssembly.Module(options.modules.get(name) as BufferSource),
       imports,
@@ -97,15 +100,6 @@ export async function probeStart(
     notResettable: called === undefined ? undefined : calledWhileStarting(called),
     readsEnvironment,
   };
-}
-
-async function importText(source: string): Promise<ProbedBindings> {
-  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-  try {
-    return await import(url);
-  } finally {
-    URL.revokeObjectURL(url);
-  }
 }
 
 type Watched = Record<string, Record<string, unknown>>;

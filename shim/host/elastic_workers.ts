@@ -6,6 +6,7 @@
  * @module
  */
 
+import { callAtIntervals } from "../../lib/timer.ts";
 import { errorText } from "../../lib/errors.ts";
 import { type Handler, withoutKeepAlive } from "./http_listener.ts";
 import type { Workers } from "./workers.ts";
@@ -36,7 +37,7 @@ export interface ElasticEdge<W extends ElasticMembers> {
 /** Watches one isolate. The owner stops it. */
 export class ElasticWorkers<W extends ElasticMembers> {
   readonly #edge: ElasticEdge<W>;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #stopWatching: (() => void) | undefined;
   #requests = 0;
   #busyChecks = 0;
   #last = { atMs: 0, cpuMs: 0 };
@@ -60,7 +61,7 @@ export class ElasticWorkers<W extends ElasticMembers> {
   readonly handler: Handler = (request, info) => {
     if (!this.#isOver) {
       this.#requests++;
-      if (this.#timer === undefined) this.#watch();
+      if (this.#stopWatching === undefined) this.#watch();
     }
     const response = this.#edge.handler(request, info);
     return this.#connections === undefined ? response : this.#move(response, info.remoteAddr);
@@ -69,7 +70,7 @@ export class ElasticWorkers<W extends ElasticMembers> {
   /** Starts nothing any more, and ends what was started. */
   async stop(graceMs: number): Promise<void> {
     this.#isOver = true;
-    clearInterval(this.#timer);
+    this.#stopWatching?.();
     await this.#starting;
     await this.#workers?.stop(graceMs);
   }
@@ -77,7 +78,7 @@ export class ElasticWorkers<W extends ElasticMembers> {
   #watch(): void {
     this.#busyChecks = 0;
     this.#last = this.#now();
-    this.#timer = setInterval(() => this.#check(), CHECK_MS);
+    this.#stopWatching = callAtIntervals(() => this.#check(), CHECK_MS);
   }
 
   #now(): { atMs: number; cpuMs: number } {
@@ -92,8 +93,8 @@ export class ElasticWorkers<W extends ElasticMembers> {
     this.#requests = 0;
     this.#busyChecks = share >= BUSY ? this.#busyChecks + 1 : 0;
     if (this.#busyChecks < CHECKS && !isIdle) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stopWatching?.();
+    this.#stopWatching = undefined;
     if (!isIdle) this.#starting = this.#grow();
   }
 

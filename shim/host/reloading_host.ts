@@ -5,7 +5,8 @@
  */
 
 import { errorText } from "../../lib/errors.ts";
-import { SparePreparer } from "../engine/spare_preparer.ts";
+import { componentFile, usedComponents } from "../engine/component_files.ts";
+import { WarmPreparer } from "../engine/warm_preparer.ts";
 import type { LockedApp } from "../loader/locked_app.ts";
 import { announce } from "./announce.ts";
 import { checkApp } from "./app_context.ts";
@@ -48,7 +49,7 @@ export class ReloadingHost {
   readonly #baseUrl: string;
   readonly #listener: HttpListener;
   readonly #temporary = new TemporaryDirectory();
-  readonly #preparer = new SparePreparer();
+  readonly #preparer = new WarmPreparer();
   readonly #graceMs: number;
   readonly #ending = new Set<Promise<void>>();
   readonly #live: LiveHub | undefined;
@@ -118,8 +119,10 @@ export class ReloadingHost {
     this.#isolates.add(isolate);
     const summary = this.#live && summarizeApp(app, { baseUrl: this.#baseUrl });
     if (summary) this.#live?.setApp(summary, { loadMs: performance.now() - start });
-    if (old) this.#end(old);
-    else announce(app, { baseUrl: this.#baseUrl, format: options.announce });
+    if (old) return this.#end(old);
+    announce(app, { baseUrl: this.#baseUrl, format: options.announce });
+    const [component] = usedComponents(app);
+    if (component) this.#preparer.warm(componentFile(component));
   }
 
   /** Tells browsers what is wrong, until an app is loaded. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { callLater } from "../../lib/timer.ts";
+
 /**
  * Milliseconds until a request counts as slow. One timer serves all requests that begin in the
  * meantime, since timers cost more than what is put off.
@@ -27,7 +29,7 @@ export class SlowRequests {
     this.#requests.push(request);
     if (this.#isArmed) return;
     this.#isArmed = true;
-    setTimeout(() => {
+    callLater(() => {
       this.#isArmed = false;
       const requests = this.#requests;
       this.#requests = [];

@@ -8,6 +8,7 @@
 import { TerminalError } from "../../lib/errors.ts";
 import { suggest } from "../../lib/nearest.ts";
 import { isAbsolute, join } from "../../lib/path.ts";
+import { removeIfThere } from "../../lib/remove_if_there.ts";
 import type { LockedApp } from "../loader/locked_app.ts";
 import { componentLabels } from "./labels.ts";
 import { parseRedisAddress } from "./_redis_address.ts";
@@ -42,11 +43,7 @@ export function createTemporaryStores(options: { parent?: string } = {}): Tempor
     if (!directory) return;
     const gone = directory;
     directory = undefined;
-    try {
-      await Deno.remove(gone, { recursive: true });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    await removeIfThere(gone, { recursive: true });
   }
   return {
     path(name) {

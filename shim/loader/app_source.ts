@@ -50,8 +50,8 @@ async function manifestIn(directory: string, from: string): Promise<string> {
   if ((await statOrUndefined(path))?.isFile) return path;
   throw new TerminalError(
     "AppNotFound",
-    `Directory '${from}' contains no '${MANIFEST_NAME}'. Give the directory of an app, or the path ` +
-      "of its manifest",
+    `Directory ${from} does not contain a file named '${MANIFEST_NAME}'. Give the directory of an ` +
+      "app, or the path of its manifest",
   );
 }
 

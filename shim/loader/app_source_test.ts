@@ -43,7 +43,7 @@ Deno.test("findAppSource() explains what it cannot find", async () => {
       undefined,
       /^Default file 'spin\.toml' not found\. Run `spin up --from <APPLICATION>`, or `spin up --help` for usage\.$/,
     ],
-    [".", /^Directory '\.' contains no 'spin\.toml'\./],
+    [".", /^Directory \. does not contain a file named 'spin\.toml'\./],
     [
       "nope.toml",
       /^File or directory 'nope\.toml' not found\. If you meant to load from a registry, use the `--from-registry` option\.$/,

@@ -8,6 +8,7 @@ import { toFileUrl } from "../../lib/file_url.ts";
 import { errorText } from "../../lib/errors.ts";
 import { nodeCrypto } from "../../lib/node_builtins.ts";
 import { isAbsolute, join, relative, resolve } from "../../lib/path.ts";
+import { removeIfThere } from "../../lib/remove_if_there.ts";
 import { NODE_FILES, resolveInRoot } from "../../lib/rootfs_path.ts";
 import { sourceKey } from "./lock.ts";
 import type { ContentRef } from "./locked_app.ts";
@@ -147,6 +148,7 @@ async function download(
   } catch (error) {
     throw new Error(`${failure}: ${errorText(error)}`, { cause: error });
   } finally {
+    // After success it has been renamed.
     await removeIfThere(temporary);
   }
 }
@@ -163,15 +165,6 @@ async function saveBody(response: Response, path: string): Promise<string> {
   }
   await file.sync();
   return `sha256:${hash.digest("hex")}`;
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    // After success it has been renamed.
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 /** The digest of a cached file, which a crash or a full disk may have spoiled; undefined if none. */

@@ -7,6 +7,7 @@
 import { toFileUrl } from "../../lib/file_url.ts";
 import { TerminalError } from "../../lib/errors.ts";
 import { dirname, isAbsolute, join, relative, resolve, SEPARATOR } from "../../lib/path.ts";
+import { removeIfThere } from "../../lib/remove_if_there.ts";
 import type { ContentRef } from "./locked_app.ts";
 import type { FileMount } from "./manifest.ts";
 
@@ -67,11 +68,7 @@ export async function copyFiles(
   plan: FilePlan,
   { targetDir, isOwned }: { targetDir: string; isOwned: boolean },
 ): Promise<LockedFiles> {
-  if (isOwned) {
-    await Deno.remove(targetDir, { recursive: true }).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
-  }
+  if (isOwned) await removeIfThere(targetDir, { recursive: true });
   await Deno.mkdir(targetDir, { recursive: true });
   const queue = plan.entries();
   await Promise.all(Array.from({ length: COPY_CONCURRENCY }, () => copyAll(queue)));

@@ -30,8 +30,12 @@ export function middlewareOf(owner: LockedComponent): Middleware[] {
   }));
 }
 
-/** No id of the manifest: those have neither spaces nor brackets. */
-function middlewareId(owner: string, index: number): string {
+/**
+ * What the middleware before the component `owner` is called, counted from the outermost. No id of the
+ * manifest: those have neither spaces nor brackets.
+ * @param index From 0 on.
+ */
+export function middlewareId(owner: string, index: number): string {
   return `${owner} (middleware ${index + 1})`;
 }
 

@@ -6,8 +6,8 @@
 
 import { formatHelp } from "../../lib/command_help.ts";
 import { parseCommandLine } from "../../lib/command_line.ts";
-import { findAppSource } from "../loader/mod.ts";
 import { BUILD, buildApp } from "./build.ts";
+import { findManifest } from "./find_manifest.ts";
 
 /** Runs `build` with the arguments that follow it. @returns The exit code. */
 export async function runBuild(args: readonly string[]): Promise<number> {
@@ -22,11 +22,12 @@ export async function runBuild(args: readonly string[]): Promise<number> {
     return await runUp(["--build", ...sharedArguments(values), ...rest]);
   }
   const cwd = Deno.cwd();
-  await buildApp(await findAppSource(values.from, cwd), {
+  const report = (line: string): void => console.error(line);
+  await buildApp(await findManifest(values.from, { cwd, report }), {
     cwd,
     componentIds: values["component-id"],
     isStdoutReserved: false,
-    report: (line) => console.error(line),
+    report,
     ...(values.profile === undefined ? {} : { profile: values.profile }),
   });
   return 0;

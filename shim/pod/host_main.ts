@@ -6,6 +6,7 @@
 
 import { POD_PATHS, SERVING_PROCESS } from "../../crds/contract.ts";
 import { TerminalError } from "../../lib/errors.ts";
+import { releaseWhenIdle } from "../../lib/idle_memory.ts";
 import { join } from "../../lib/path.ts";
 import { isolateCount, readTextFile } from "../host/cpu_limit.ts";
 import type { HostOptions } from "../host/host_options.ts";
@@ -97,6 +98,8 @@ async function serve({ values, container }: HostArguments, signal: AbortSignal):
     prepared,
     servingName: SERVING_PROCESS,
   };
+  // Most pods of a node wait for requests most of the time.
+  using _ = releaseWhenIdle();
   return await runHost(app, hostOptions, signal);
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { removeIfThereSync } from "../../lib/remove_if_there.ts";
 import { listDirectory } from "./_files.ts";
 
 /** A container, as containerd names it. */
@@ -37,11 +38,7 @@ export function writeNote(path: string, key: string): void {
 
 /** Removes a note; fine if there is none. */
 export function removeNote(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  removeIfThereSync(path);
 }
 
 /** All notes of the store at `root`. */

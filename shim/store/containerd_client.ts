@@ -9,6 +9,7 @@
  * @module
  */
 
+import { callLater } from "../../lib/timer.ts";
 import { fetchErrorText } from "../../lib/fetch_error.ts";
 import { decodeMessage } from "../proto/decode.ts";
 import { encodeMessage } from "../proto/encode.ts";
@@ -160,11 +161,11 @@ function createUnixClient(path: string): Deno.HttpClient {
 class IdleLimit implements Disposable {
   readonly #controller = new AbortController();
   readonly #limitMs: number;
-  #timer: ReturnType<typeof setTimeout>;
+  #cancel: () => void;
 
   constructor(limitMs: number) {
     this.#limitMs = limitMs;
-    this.#timer = this.#start();
+    this.#cancel = this.#start();
   }
 
   get signal(): AbortSignal {
@@ -173,21 +174,21 @@ class IdleLimit implements Disposable {
 
   async *watch(chunks: AsyncIterable<Uint8Array> | Uint8Array[]): AsyncGenerator<Uint8Array> {
     for await (const chunk of chunks) {
-      clearTimeout(this.#timer);
+      this.#cancel();
       yield chunk;
-      this.#timer = this.#start();
+      this.#cancel = this.#start();
     }
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
     // What nobody reads any more must not stay in containerd's way.
     this.#controller.abort();
   }
 
-  #start(): ReturnType<typeof setTimeout> {
+  #start(): () => void {
     const error = new Error(`nothing has come for ${this.#limitMs} ms`);
-    return setTimeout(() => this.#controller.abort(error), this.#limitMs);
+    return callLater(() => this.#controller.abort(error), this.#limitMs);
   }
 }
 

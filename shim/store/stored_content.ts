@@ -94,11 +94,12 @@ function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** Links a flat directory's files. */
+/** Links a directory's files; those of composed middleware are in directories of their own. */
 async function linkFiles(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
-  for await (const { name } of Deno.readDir(from)) {
-    await linkFile(`${from}/${name}`, `${to}/${name}`);
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    const link = isDirectory ? linkFiles : linkFile;
+    await link(`${from}/${name}`, `${to}/${name}`);
   }
 }
 

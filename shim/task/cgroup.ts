@@ -4,6 +4,7 @@
  * @module
  */
 
+import { sleep } from "../../lib/timer.ts";
 import { dirname } from "../../lib/path.ts";
 import { StatusError } from "../ttrpc/status.ts";
 import { readV1Metrics } from "./cgroup_v1.ts";
@@ -107,7 +108,7 @@ export function createCgroup(
       }
       // One event is that of the removal.
       if (isSuspicious && watch && watch.count() < 2) {
-        await new Promise((resolve) => setTimeout(resolve, REMOVAL_MS));
+        await sleep(REMOVAL_MS);
       }
       return (watch?.count() ?? 0) > 1;
     },

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { callLater, sleep } from "../../lib/timer.ts";
 import { errorText } from "../../lib/errors.ts";
+import { removeIfThere } from "../../lib/remove_if_there.ts";
 import { StatusError } from "../ttrpc/status.ts";
 import type { ContainerCgroup } from "./cgroup.ts";
 import type { IoRequest, ProcessIo } from "./process_io.ts";
@@ -37,6 +39,8 @@ export interface ContainerParts {
   readonly isPidNamespaceShared: boolean;
   /** Whether its first process serves already; absent for programs that nobody waits for. */
   readonly isServing?: (pid: number) => boolean;
+  /** Calls back from time to time. @returns A function that ends it. */
+  readonly atIntervals: (callback: () => void) => () => void;
   /** Keeps how it ended, for whoever cleans up if this process dies. */
   readonly onExit: (exit: Exit) => void;
 }
@@ -44,8 +48,6 @@ export interface ContainerParts {
 const SIGKILL = 9;
 /** Milliseconds that a process which was killed has to be gone. */
 const KILLED_MS = 10_000;
-/** Milliseconds between two looks whether a process was killed for want of memory. */
-const OOM_CHECK_MS = 5_000;
 /** Milliseconds after which a container counts as started though its process does not serve yet. */
 const SERVING_MS = 5_000;
 const SERVING_CHECK_MS = 10;
@@ -68,7 +70,7 @@ export class Container {
   #wasKilled = false;
   /** The signals that are being sent. */
   #killing: Promise<unknown> = Promise.resolve();
-  readonly #oomTimer: ReturnType<typeof setInterval>;
+  readonly #stopWatchingMemory: () => void;
 
   constructor(
     { id, bundle, init }: { id: string; bundle: string; init: TaskProcess },
@@ -78,7 +80,7 @@ export class Container {
     this.bundle = bundle;
     this.init = init;
     this.#parts = parts;
-    this.#oomTimer = setInterval(() => this.#checkMemory(), OOM_CHECK_MS);
+    this.#stopWatchingMemory = parts.atIntervals(() => this.#checkMemory());
     void this.#watchInit();
   }
 
@@ -211,7 +213,7 @@ export class Container {
       for (const exec of this.#execs.values()) await exec.io?.close();
       await init.io?.drain(DRAIN_MS);
       await init.io?.close();
-      clearInterval(this.#oomTimer);
+      this.#stopWatchingMemory();
       this.#parts.cgroup.close();
       return exit;
     });
@@ -223,7 +225,7 @@ export class Container {
     const deadline = performance.now() + SERVING_MS;
     while (!this.#hasEnded && performance.now() < deadline) {
       if (isServing(this.init.pid)) return;
-      await new Promise((resolve) => setTimeout(resolve, SERVING_CHECK_MS));
+      await sleep(SERVING_CHECK_MS);
     }
   }
 
@@ -283,7 +285,7 @@ export class Container {
     }
     const running = [...this.#execs.values()].filter(({ state }) => state === "running");
     await within(Promise.all(running.map(({ exited }) => exited)), KILLED_MS);
-    clearInterval(this.#oomTimer);
+    this.#stopWatchingMemory();
     const isSuspicious = exit.status === 128 + SIGKILL && !this.#wasKilled;
     if (await cgroup.endedOutOfMemory(isSuspicious)) events.outOfMemory();
     init.io?.closeStdin();
@@ -341,23 +343,15 @@ export function readPid(file: string): number {
   return Number(text);
 }
 
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
 /** What `work` resolves to; undefined if it takes longer. */
 async function within<T>(work: Promise<T>, milliseconds: number): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let cancel: (() => void) | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), milliseconds);
+    cancel = callLater(() => resolve(undefined), milliseconds);
   });
   try {
     return await Promise.race([work, late]);
   } finally {
-    clearTimeout(timer);
+    cancel?.();
   }
 }

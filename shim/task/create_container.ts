@@ -50,6 +50,8 @@ export interface CreateParts {
   /** For sockets; a short path. */
   readonly socketDir: string;
   readonly events: ContainerEvents;
+  /** See {@link ContainerParts.atIntervals}. */
+  readonly atIntervals: ContainerParts["atIntervals"];
   readonly runc: RuncSettings;
   /**
    * Turns the specification of a Spin app's container into one that runs our host; any other is left
@@ -107,6 +109,7 @@ export async function createContainer(
       cgroup: openCgroup(parts.libc, pid),
       openIo,
       isPidNamespaceShared: sharesPidNamespace(spec),
+      atIntervals: parts.atIntervals,
       ...(isServing ? { isServing } : {}),
       onExit: (exit) => writeState(bundle, { ...state, pid, exit: toJson(exit) }),
     });

@@ -4,15 +4,16 @@
  * @module
  */
 
+import { dirname } from "../../lib/path.ts";
 import { timestampOf } from "../proto/well_known.ts";
 import { removeNote } from "../store/app_notes.ts";
-import { parseAddress } from "../ttrpc/address.ts";
 import { readPid } from "./container.ts";
 import { encodeDeleteResponse } from "./command_output.ts";
 import { openLibc } from "./libc.ts";
 import { unmount } from "./rootfs.ts";
 import { Runc } from "./runc.ts";
-import { accepts } from "./start.ts";
+import { accepts, readSocket } from "./server_place.ts";
+import { lockSockets } from "./socket_lock.ts";
 import { exitOf, readState } from "./state_file.ts";
 
 /** What is said of a process that was killed. */
@@ -39,13 +40,16 @@ export async function deleteContainer(id: string, bundle: string): Promise<Uint8
   });
 }
 
-/** The socket of a server that was killed. One that serves other containers of the pod stays. */
+/** The socket of a server that was killed. One that serves other containers stays. */
 async function removeDeadSocket(bundle: string): Promise<void> {
+  const socket = readSocket(bundle);
+  if (socket === undefined || await accepts(socket)) return;
   try {
-    const socket = parseAddress(await Deno.readTextFile(`${bundle}/address`));
-    if (!await accepts(socket)) await Deno.remove(socket);
+    // Meanwhile another one may have begun to serve there.
+    using _ = await lockSockets(dirname(socket));
+    if (!await accepts(socket)) Deno.removeSync(socket);
   } catch (error) {
-    // It was never started, or is gone.
+    // It is gone.
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { callLater } from "../../lib/timer.ts";
 import { type Envelope, TASK_EVENTS, type TaskEvent, type TaskTopic } from "../proto/events.ts";
 import type { MessageInit, MessageType } from "../proto/schema.ts";
 import { packAny, timestampOf } from "../proto/well_known.ts";
@@ -155,11 +156,11 @@ export class EventQueue {
   async #forAtMost(delayMs: number, also?: Promise<void>): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const finish = () => resolve();
-    const timer = setTimeout(finish, delayMs);
+    const cancel = callLater(finish, delayMs);
     this.#closing.signal.addEventListener("abort", finish);
     also?.then(finish);
     await promise;
-    clearTimeout(timer);
+    cancel();
     // The queue lives long, and waits often while containerd is away.
     this.#closing.signal.removeEventListener("abort", finish);
   }

@@ -6,6 +6,7 @@
 
 import type { ChildProcess } from "node:child_process";
 import { errorText } from "../../lib/errors.ts";
+import { callLater, sleep } from "../../lib/timer.ts";
 import { check, type Libc, tryNow } from "./libc.ts";
 
 /** Milliseconds the program may take until it is ready, and to end at the end. */
@@ -99,7 +100,7 @@ async function waitReady(
     if (read === 1 || (read === 0 && !command.isStrict)) return;
     if (read === 0) throw new Error("it ended before it was ready");
     if (performance.now() > deadline) throw new Error("it was not ready in time");
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await sleep(2);
   }
 }
 
@@ -107,7 +108,7 @@ async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise<void>((resolve) => child.on("exit", () => resolve()));
   child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+  const cancel = callLater(() => child.kill("SIGKILL"), STOP_MS);
   await ended;
-  clearTimeout(timer);
+  cancel();
 }

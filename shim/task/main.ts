@@ -14,6 +14,7 @@ import {
   type ProgramVersion,
 } from "./command_output.ts";
 import { findRunc, Runc } from "./runc.ts";
+import { wantsShimPerNode } from "./runtime_options.ts";
 import { containerdFacts, parseShimArguments, type ShimArguments } from "./start_args.ts";
 import { readStartStdin } from "./start_stdin.ts";
 
@@ -46,33 +47,39 @@ async function run(words: readonly string[], version: ProgramVersion): Promise<n
   }
   switch (args.action) {
     case "start":
-      writeStdout(await start(args));
+      await start(args, words);
       return 0;
-    case "delete": {
+    default: {
       const { deleteContainer } = await import("./delete.ts");
       writeStdout(await deleteContainer(args.id, args.bundle || Deno.cwd()));
-      return 0;
-    }
-    case "serve": {
-      const { serve } = await import("./serve.ts");
-      const containerd = containerdFacts(args, { environment: Deno.env.toObject() });
-      await serve({
-        namespace: args.namespace,
-        socket: args.socket,
-        bundle: args.bundle,
-        containerd,
-        path: Deno.env.get("PATH") ?? "",
-      });
       return 0;
     }
   }
 }
 
-async function start(args: ShimArguments): Promise<Uint8Array> {
-  const { startServer } = await import("./start.ts");
-  const { params } = readStartStdin(readStdin(), args);
+/** Answers, and stays as the server if it is to and there was none. */
+async function start(args: ShimArguments, words: readonly string[]): Promise<void> {
+  const { findOrListen, startInBackground } = await import("./start.ts");
+  const bundle = Deno.cwd();
+  if (!args.stays) {
+    writeStdout(formatBootstrap(await startInBackground(words, { bundle })));
+    return;
+  }
+  const { params, options } = readStartStdin(readStdin(), args);
   const containerd = containerdFacts(args, { environment: Deno.env.toObject(), params });
-  return formatBootstrap(await startServer(args, { containerd, bundle: Deno.cwd() }));
+  const isPerNode = await wantsShimPerNode(options, (path) => Deno.readTextFileSync(path));
+  const { id, namespace } = args;
+  const place = { id, namespace, bundle, isPerNode, containerd };
+  const { address, socket, listener } = await findOrListen(place);
+  writeStdout(new TextEncoder().encode(`${address}\n`));
+  if (!listener) return;
+  // containerd calls from now on, and is answered as soon as the rest is loaded.
+  const { serve } = await import("./serve.ts");
+  // Neither the first container's bundle nor what systemd told containerd is the server's.
+  Deno.chdir("/");
+  Deno.env.delete("NOTIFY_SOCKET");
+  const path = Deno.env.get("PATH") ?? "";
+  await serve({ namespace, socket, listener, id, bundle, containerd, path });
 }
 
 async function info(args: ShimArguments, version: ProgramVersion): Promise<Uint8Array> {

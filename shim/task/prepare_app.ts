@@ -5,6 +5,7 @@
  * @module
  */
 
+import { callLater } from "../../lib/timer.ts";
 import type { PrepareAppResult } from "../../crds/contract.ts";
 import { errorText } from "../../lib/errors.ts";
 import { selfCommand } from "../../lib/self_command.ts";
@@ -80,7 +81,7 @@ async function runPrepareApp(
       // It has ended.
     }
   };
-  const timer = setTimeout(kill, TIMEOUT_MS);
+  const cancel = callLater(kill, TIMEOUT_MS);
   request.signal?.addEventListener("abort", kill, { once: true });
   try {
     const { code, stdout, stderr } = await child.output();
@@ -89,7 +90,7 @@ async function runPrepareApp(
     return parseResult(new TextDecoder().decode(stdout)) ??
       { kind: "failure", message: `Preparing the app failed with ${code}: ${lines.at(-1) ?? ""}` };
   } finally {
-    clearTimeout(timer);
+    cancel();
     request.signal?.removeEventListener("abort", kill);
   }
 }

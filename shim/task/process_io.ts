@@ -4,6 +4,7 @@
  * @module
  */
 
+import { callLater } from "../../lib/timer.ts";
 import type { Libc } from "./libc.ts";
 import { type Logger, parseLogger, startLogger } from "./logger.ts";
 import type { ProcessStdio } from "./spawn_process.ts";
@@ -130,10 +131,12 @@ function openTerminalIo(
     resize: (size) => terminal?.resize(size),
     flush: () => terminal?.flush(),
     async drain(milliseconds) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
+      let cancel: (() => void) | undefined;
+      const late = new Promise<void>((resolve) => {
+        cancel = callLater(resolve, milliseconds);
+      });
       await Promise.race([terminal?.drained, late]);
-      clearTimeout(timer);
+      cancel?.();
     },
     close() {
       stopListening();

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { callAtIntervals } from "../../lib/timer.ts";
 import { check, type Libc } from "./libc.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36;
@@ -34,7 +35,7 @@ export class Reaper {
   readonly #proc: ProcReader;
   readonly #watched = new Map<number, (exit: Exit) => void>();
   readonly #onChild = () => this.#sweep();
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #stopLooking: () => void;
   /** Zombies of the look before: whoever they belong to has had time to collect them. */
   #strangers = new Set<number>();
 
@@ -44,8 +45,7 @@ export class Reaper {
     this.#proc = proc;
     check(libc, { call: "prctl", result: libc.prctl(PR_SET_CHILD_SUBREAPER, 1n, 0n, 0n, 0n) });
     Deno.addSignalListener("SIGCHLD", this.#onChild);
-    this.#timer = setInterval(() => this.#collectStrangers(), ORPHANS_MS);
-    Deno.unrefTimer(this.#timer as unknown as number);
+    this.#stopLooking = callAtIntervals(() => this.#collectStrangers(), ORPHANS_MS);
   }
 
   /** Resolves when a process that was handed to us ends; also if it has ended already. */
@@ -58,7 +58,7 @@ export class Reaper {
 
   close(): void {
     Deno.removeSignalListener("SIGCHLD", this.#onChild);
-    clearInterval(this.#timer);
+    this.#stopLooking();
   }
 
   #sweep(): void {

@@ -18,6 +18,8 @@ export interface RuntimeSettings {
   readonly isNoNewKeyring?: boolean;
   /** Directory of the node's apps. */
   readonly store?: string;
+  /** One server for all pods of the node. */
+  readonly isShimPerNode?: boolean;
 }
 
 /** Reads a file; for `ConfigPath`. */
@@ -42,12 +44,31 @@ export async function readRuntimeOptions(
       isNoNewKeyring: runc.noNewKeyring,
     };
   }
+  const text = settingsText(options, readText);
+  return text.trim() === "" ? {} : await parseSettings(text);
+}
+
+/**
+ * Whether the options want one server for all pods of the node: `ShimPerNode = true`. By default
+ * each pod has its own.
+ */
+export async function wantsShimPerNode(
+  options: Any | undefined,
+  readText: ReadText,
+): Promise<boolean> {
+  const text = options ? settingsText(options, readText) : "";
+  // Each pod's start would pay for the parser, and most have other options or none.
+  if (!text.includes("ShimPerNode")) return false;
+  return (await parseSettings(text)).isShimPerNode ?? false;
+}
+
+/** The TOML of `runtimeoptions.v1.Options`; empty for other options. */
+function settingsText(options: Any, readText: ReadText): string {
   const runtime = unpackAny(RUNTIME_OPTIONS, options);
-  if (!runtime) return {};
-  const text = runtime.configPath === ""
+  if (!runtime) return "";
+  return runtime.configPath === ""
     ? new TextDecoder().decode(runtime.configBody)
     : readText(runtime.configPath);
-  return text.trim() === "" ? {} : await parseSettings(text);
 }
 
 async function parseSettings(text: string): Promise<RuntimeSettings> {
@@ -60,5 +81,6 @@ async function parseSettings(text: string): Promise<RuntimeSettings> {
     ...(typeof table.RuncRoot === "string" ? { runcRoot: table.RuncRoot } : {}),
     ...(systemd === true ? { isSystemdCgroup: true } : {}),
     ...(typeof table.Store === "string" ? { store: table.Store } : {}),
+    ...(table.ShimPerNode === true ? { isShimPerNode: true } : {}),
   };
 }

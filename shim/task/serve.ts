@@ -1,40 +1,42 @@
 /**
- * The shim's server: one process for a pod, as long as it has containers.
+ * The shim's server: one process for a pod, or for all pods of the node, as long as it has containers.
  *
  * @module
  */
 
-import { SERVING_PROCESS } from "../../crds/contract.ts";
+import { sleep } from "../../lib/timer.ts";
 import { errorText } from "../../lib/errors.ts";
-import { installDirOf } from "../../lib/install_dir.ts";
-import { DENO_FLAGS } from "../../lib/self_command.ts";
-import { notePath, removeNote } from "../store/app_notes.ts";
-import { listen } from "../ttrpc/address.ts";
+import { dirname } from "../../lib/path.ts";
+import { removeNote } from "../store/app_notes.ts";
+import { releaseWhenIdle } from "../../lib/idle_memory.ts";
 import { TtrpcServer } from "../ttrpc/server.ts";
-import { type AdaptedSpec, createContainer, type CreateParts } from "./create_container.ts";
+import { adaptSpec } from "./adapt_spec.ts";
+import { createContainer, type CreateParts } from "./create_container.ts";
 import { createEventTransport } from "./event_transport.ts";
 import { EventQueue } from "./events.ts";
 import { openLibc } from "./libc.ts";
+import { Lifetime } from "./lifetime.ts";
 import { Reaper } from "./reaper.ts";
 import { registerTaskService } from "./register.ts";
 import { unmount } from "./rootfs.ts";
 import { findRunc } from "./runc.ts";
 import { readRuntimeOptions } from "./runtime_options.ts";
-import { prepareApp } from "./prepare_app.ts";
 import { ShimLog } from "./shim_log.ts";
-import { CRI_ANNOTATIONS, type Spec } from "./spec.ts";
-import { hostSpec, sandboxSpec } from "./spin_bundle.ts";
-import { classifyContainer, isMeantForSpin } from "./spin_container.ts";
+import { registerShimService } from "./shim_service.ts";
+import { lockSockets } from "./socket_lock.ts";
 import type { ContainerdFacts } from "./start_args.ts";
 import { readState } from "./state_file.ts";
 import { createTaskService } from "./task_service.ts";
+import { Ticker } from "./ticker.ts";
 
 /** What the server is told when it is started. */
 export interface ServeOptions {
   readonly namespace: string;
-  /** Path of the socket to serve on. */
+  /** The socket to serve on, and its path. The server closes it. */
+  readonly listener: Deno.UnixListener;
   readonly socket: string;
-  /** The bundle of the first container. */
+  /** The first container, which containerd will make. */
+  readonly id: string;
   readonly bundle: string;
   readonly containerd: ContainerdFacts;
   /** The `PATH` to look for runc in. */
@@ -42,135 +44,161 @@ export interface ServeOptions {
 }
 
 const RUNC_ROOT = "/run/containerd/runc";
-/** Milliseconds after which a server that nobody has used ends by itself. */
-const UNUSED_MS = 60_000;
 /** Milliseconds to hand over the last events, and the last answers. */
 const FLUSH_MS = 3_000;
 const LAST_ANSWERS_MS = 1_000;
+const POLL_MS = 2;
+/** Milliseconds between two looks whether a process was killed for want of memory. */
+const OOM_CHECK_MS = 5_000;
 
-/** Serves until there is nothing left to serve. */
+/**
+ * Serves until there is nothing left to serve. Whoever started this process may be waiting for it as a
+ * job of its own; it leaves that behind.
+ */
 export async function serve(options: ServeOptions): Promise<void> {
-  const listener = listen(options.socket);
+  const { socket, bundle, containerd } = options;
   const libc = openLibc();
-  const log = new ShimLog(libc, { isDebug: options.containerd.isDebug });
-  log.use(options.bundle);
+  // Fails for the leader of a group, which a process that was started on its own may be.
+  libc.setsid();
+  const log = new ShimLog(libc, { isDebug: containerd.isDebug });
+  log.use(bundle);
+  surviveFailures(log);
   const reaper = new Reaper(libc);
-  const events = new EventQueue({
-    transport: createEventTransport({
-      ttrpcAddress: options.containerd.ttrpcAddress,
-      grpcAddress: options.containerd.grpcAddress,
-      containerdBinary: options.containerd.binary,
-    }),
-    namespace: options.namespace,
-    report: ({ topic, reason, error }) =>
-      log.write("warning", `event ${topic} is lost: ${reason} ${errorText(error ?? "")}`),
-  });
+  const events = openEvents(options, log);
   const server = new TtrpcServer({
     report: ({ doing, error }) => log.write("warning", `${doing}: ${errorText(error)}`),
   });
-  const ended = Promise.withResolvers<void>();
-  const unused = setTimeout(() => ended.resolve(), UNUSED_MS);
+  const ticker = new Ticker(OOM_CHECK_MS);
+  let over = Promise.withResolvers<void>();
   const service = createTaskService({
     events,
     async create(request, more) {
-      clearTimeout(unused);
+      lifetime.arrived(request.id);
+      memory.worked();
       log.use(request.bundle);
-      const parts: CreateParts = {
-        libc,
-        reaper,
-        namespace: options.namespace,
-        socketDir: options.socket.slice(0, options.socket.lastIndexOf("/")),
-        events: more.events,
-        runc: await runcSettings(more.options, options.path),
-        adapt: (container) => adaptSpec(container, { options, log }),
-      };
-      return await createContainer(request, parts);
+      try {
+        return await createContainer(request, {
+          libc,
+          reaper,
+          namespace: options.namespace,
+          socketDir: dirname(socket),
+          events: more.events,
+          atIntervals: (callback) => ticker.add(callback),
+          runc: await runcSettings(more.options, options.path),
+          adapt: (container) =>
+            adaptSpec(container, {
+              namespace: options.namespace,
+              grpcAddress: containerd.grpcAddress,
+              report: (line) => log.write("info", line, { bundle: request.bundle }),
+            }),
+        });
+      } catch (error) {
+        forget(request.bundle);
+        throw error;
+      }
     },
     cleanUp({ bundle }) {
       unmount(libc, `${bundle}/rootfs`);
       const app = readState(bundle)?.app;
       if (app) removeNote(app.note);
+      forget(bundle);
     },
-    onEmpty: () => ended.resolve(),
+    onShutdown: () => lifetime.check(),
   });
+  const lifetime = new Lifetime({
+    isEmpty: () => service.isEmpty(),
+    onEnd: () => over.resolve(),
+  });
+  lifetime.expect(options.id);
+  using memory = releaseWhenIdle();
+  function forget(bundle: string): void {
+    log.forget(bundle);
+    lifetime.used();
+    memory.worked();
+  }
   registerTaskService(server, service);
-  // A failure that nobody waits for must not end the containers of a pod.
-  globalThis.addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
-    log.write("error", `unexpected: ${errorText(event.reason)}`);
-  });
-  void server.serve(listener);
-  await ended.promise;
-  await server.shutdown({ graceMs: LAST_ANSWERS_MS });
+  registerShimService(server, (id) => lifetime.expect(id));
+  void server.serve(options.listener);
+  do {
+    await over.promise;
+    over = Promise.withResolvers();
+  } while (!await stopListening({ server, lifetime, socket, log }));
+  lifetime.close();
   await events.flush({ timeoutMs: FLUSH_MS });
   await events.close();
   reaper.close();
   log.close();
 }
 
-/** Where the node keeps prepared apps, unless containerd's `SPINKUBE_STORE_DIR` says otherwise. */
-const STORE = "/var/lib/spinkube";
-
-async function adaptSpec(
-  { request, spec }: Parameters<CreateParts["adapt"]>[0],
-  { options, log }: { options: ServeOptions; log: ShimLog },
-): Promise<AdaptedSpec> {
-  if (spec.annotations?.[CRI_ANNOTATIONS.containerType] === "sandbox") {
-    return { spec: sandboxSpec(spec) };
-  }
-  const rootfs = rootOf(spec, request.bundle);
-  if (classifyContainer(spec, { root: rootfs }) === "linux") return {};
-  const store = Deno.env.get("SPINKUBE_STORE_DIR") || STORE;
-  const name = { namespace: options.namespace, container: request.id };
-  const result = await prepareApp(
-    { address: options.containerd.grpcAddress, ...name, rootfs, store },
-    (line) => log.write("info", line),
-  );
-  if (result.kind === "none" && !isMeantForSpin(spec)) return {};
-  const plan = {
-    installDir: findInstallDir(),
-    denoFlags: DENO_FLAGS,
-    appDir: result.kind === "app" ? result.directory : undefined,
-    failure: result.kind === "failure"
-      ? result.message
-      : result.kind === "none"
-      ? NO_APP
-      : undefined,
-  };
-  const adapted = { spec: hostSpec(spec, plan), isServing };
-  return result.kind === "app"
-    ? { ...adapted, app: { key: result.key, note: notePath(store, name) } }
-    : adapted;
+function openEvents({ containerd, namespace }: ServeOptions, log: ShimLog): EventQueue {
+  return new EventQueue({
+    transport: createEventTransport({
+      ttrpcAddress: containerd.ttrpcAddress,
+      grpcAddress: containerd.grpcAddress,
+      containerdBinary: containerd.binary,
+    }),
+    namespace,
+    report: ({ topic, reason, error }) =>
+      log.write("warning", `event ${topic} is lost: ${reason} ${errorText(error ?? "")}`),
+  });
 }
 
-/** Whether the host has taken the name that says so. */
-function isServing(pid: number): boolean {
+/**
+ * Closes the socket, unless something has come meanwhile. Nobody finds the server any more then, and
+ * another one may be made in its place.
+ * @returns Whether it did.
+ */
+async function stopListening(
+  { server, lifetime, socket, log }: {
+    server: TtrpcServer;
+    lifetime: Lifetime;
+    socket: string;
+    log: ShimLog;
+  },
+): Promise<boolean> {
+  let closing: Promise<void>;
   try {
-    return Deno.readTextFileSync(`/proc/${pid}/comm`).trim() === SERVING_PROCESS;
-  } catch {
-    // It has ended, which somebody else notices.
+    using _ = await lockSockets(dirname(socket));
+    if (!lifetime.end()) return false;
+    closing = server.shutdown({ graceMs: LAST_ANSWERS_MS });
+    await untilGone(socket);
+  } catch (error) {
+    log.write("error", `cannot end: ${errorText(error)}`);
+    lifetime.used();
     return false;
   }
+  await closing;
+  return true;
 }
 
-const NO_APP = "The image holds no Spin app: it has neither layers of `spin registry push` nor a " +
-  "/spin.toml. Push the app with `spin registry push`, or copy its spin.toml and Wasm files to / " +
-  "in the image";
-
-function rootOf(spec: Spec, bundle: string): string {
-  const path = spec.root?.path ?? "rootfs";
-  return path.startsWith("/") ? path : `${bundle}/${path}`;
+/** Deno removes the file of a listener a moment after it is closed. By then it must not be another's. */
+async function untilGone(socket: string): Promise<void> {
+  const deadline = performance.now() + LAST_ANSWERS_MS;
+  while (exists(socket) && performance.now() < deadline) {
+    await sleep(POLL_MS);
+  }
 }
 
-/** The directory that is mounted into pods: the one this program runs from, or the one it is told. */
-function findInstallDir(): string {
-  const directory = installDirOf(Deno.execPath()) ?? Deno.env.get("SPINKUBE_INSTALL_DIR");
-  if (directory) return directory;
-  throw new Error(
-    "The shim does not run from an install directory, so there is nothing to run in the pod. " +
-      "Make one with `deno task install-dir`, and start containerd with SPINKUBE_INSTALL_DIR set " +
-      "to it",
-  );
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** A failure that nobody waits for must not end the containers of other requests. */
+function surviveFailures(log: ShimLog): void {
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    log.write("error", `unexpected: ${errorText(event.reason)}`);
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    log.write("error", `unexpected: ${errorText(event.error)}`);
+  });
 }
 
 async function runcSettings(

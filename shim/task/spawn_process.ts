@@ -5,7 +5,7 @@
  * @module
  */
 
-import { check, cString, type Libc, SystemError } from "./libc.ts";
+import { cString, type Libc, SystemError } from "./libc.ts";
 
 /** File descriptors of a new process; `ignore` is `/dev/null`. */
 export type ProcessStdio = readonly [
@@ -24,7 +24,6 @@ export interface ProcessPlan {
 }
 
 const O_RDWR = 2;
-const SIGPIPE = 13;
 /** Flags of `posix_spawnattr_setflags`. */
 const SETSIGDEF = 0x04;
 const SETSIGMASK = 0x08;
@@ -38,7 +37,7 @@ const POINTER_BYTES = 8;
  * @throws {SystemError} if it cannot be started.
  */
 export function spawnProcess(libc: Libc, plan: ProcessPlan): number {
-  const [actions, attributes, signals] = [structure(), structure(), structure()];
+  const [actions, attributes] = [structure(), structure()];
   must(libc, libc.posix_spawn_file_actions_init(actions));
   must(libc, libc.posix_spawnattr_init(attributes));
   try {
@@ -51,11 +50,10 @@ export function spawnProcess(libc: Libc, plan: ProcessPlan): number {
           : libc.posix_spawn_file_actions_adddup2(actions, source, target),
       );
     }
-    // Deno ignores SIGPIPE, and what is ignored stays so in new programs.
-    check(libc, { call: "sigemptyset", result: libc.sigemptyset(signals) });
-    must(libc, libc.posix_spawnattr_setsigmask(attributes, signals));
-    check(libc, { call: "sigaddset", result: libc.sigaddset(signals, SIGPIPE) });
-    must(libc, libc.posix_spawnattr_setsigdefault(attributes, signals));
+    // What is ignored stays so in new programs: Deno ignores SIGPIPE, a shell that starts programs in
+    // the background SIGINT and SIGQUIT, and the C library what it uses itself unless it is told.
+    must(libc, libc.posix_spawnattr_setsigdefault(attributes, structure().fill(0xff)));
+    must(libc, libc.posix_spawnattr_setsigmask(attributes, structure()));
     must(libc, libc.posix_spawnattr_setflags(attributes, SETSIGDEF | SETSIGMASK));
     const pid = new Int32Array(1);
     const environment = Object.entries(plan.env).map(([name, value]) => `${name}=${value}`);

@@ -1,105 +1,86 @@
 /**
- * `start`: finds or starts the server of a pod, and says where it is.
+ * `start`: finds the server of a container, or becomes it, and says where it is.
+ *
+ * One process does both: the runtime is started once for the first container of a pod, and not once to
+ * look for a server and once more to be it. Whoever starts it reads the address from its stdout and
+ * leaves it behind.
  *
  * @module
  */
 
+import { RUNTIME } from "../../crds/contract.ts";
+import { dirname } from "../../lib/path.ts";
 import { selfCommand } from "../../lib/self_command.ts";
-import { connect, formatAddress } from "../ttrpc/address.ts";
-import { groupOf, readSpec } from "./spec.ts";
-import type { ContainerdFacts, ShimArguments } from "./start_args.ts";
+import { sleep } from "../../lib/timer.ts";
+import { formatAddress, listen } from "../ttrpc/address.ts";
+import { accepts, ADDRESS_FILE, findPlace } from "./server_place.ts";
+import { lockSockets } from "./socket_lock.ts";
+import type { ContainerdFacts } from "./start_args.ts";
 
-/** Milliseconds that a server has to accept connections. */
-const SERVE_MS = 10_000;
-const POLL_MS = 2;
-/** Where a server that fails to start says why. */
-const SERVER_LOG = "spinkube-shim.log";
+/** Milliseconds that servers may come and go before one stays. */
+const JOIN_MS = 10_000;
+const POLL_MS = 5;
+
+/** What `start` has found or made. */
+export interface StartedServer {
+  /** For containerd. */
+  readonly address: string;
+  readonly socket: string;
+  /** There was no server: this process is to serve here, which is accepting already. */
+  readonly listener?: Deno.UnixListener;
+}
 
 /**
- * Starts the server, or finds the one that the pod has already. Run in the bundle.
- * @returns The address for containerd.
- * @throws {Error} with one sentence, if there is none.
+ * Finds the server of a container, or makes its socket. Run in the bundle.
+ * @throws {Error} with one sentence, if there is neither.
  */
-export async function startServer(
-  args: ShimArguments,
-  { containerd, bundle }: { containerd: ContainerdFacts; bundle: string },
-): Promise<string> {
-  const group = groupOf(readSpec(bundle), args.id);
-  const socket = await socketPath(containerd, { namespace: args.namespace, group });
-  if (!await accepts(socket)) await startNew(args, { containerd, bundle, socket });
-  const address = formatAddress(socket);
-  // Where containerd 1.x finds the server again after it was restarted itself.
-  Deno.writeTextFileSync(`${bundle}/address.new`, address);
-  Deno.renameSync(`${bundle}/address.new`, `${bundle}/address`);
-  return address;
-}
-
-/** One socket for each containerd, namespace and pod. */
-export async function socketPath(
-  { grpcAddress, socketDir }: ContainerdFacts,
-  { namespace, group }: { namespace: string; group: string },
-): Promise<string> {
-  const name = [grpcAddress, namespace, group].join("/").replace(/\/{2,}/g, "/");
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name));
-  return `${socketDir}/${new Uint8Array(digest).toHex()}`;
-}
-
-async function startNew(
-  args: ShimArguments,
-  { containerd, bundle, socket }: {
-    containerd: ContainerdFacts;
+export async function findOrListen(
+  { id, namespace, bundle, isPerNode, containerd }: {
+    id: string;
+    namespace: string;
     bundle: string;
-    socket: string;
+    isPerNode: boolean;
+    containerd: ContainerdFacts;
   },
-): Promise<void> {
+): Promise<StartedServer> {
+  const { socket, isJoined } = await findPlace({ id, namespace, bundle, isPerNode, containerd });
+  const address = formatAddress(socket);
+  const listener = isJoined ? undefined : await listenUnlessServed(socket, { id, isPerNode });
+  // Where containerd 1.x finds the server again after it was restarted itself.
+  Deno.writeTextFileSync(`${bundle}/${ADDRESS_FILE}.new`, address);
+  Deno.renameSync(`${bundle}/${ADDRESS_FILE}.new`, `${bundle}/${ADDRESS_FILE}`);
+  return { address, socket, ...(listener === undefined ? {} : { listener }) };
+}
+
+async function listenUnlessServed(
+  socket: string,
+  { id, isPerNode }: { id: string; isPerNode: boolean },
+): Promise<Deno.UnixListener | undefined> {
+  const deadline = performance.now() + JOIN_MS;
+  for (;;) {
+    const listener = await listenIfFree(socket);
+    if (listener || !isPerNode) return listener;
+    // The other containers of the node may be gone before this one has come. The lock is free
+    // meanwhile: a server that does not answer must not keep others from starting.
+    const { announceContainer } = await import("./shim_service.ts");
+    const answer = await announceContainer(socket, id);
+    if (answer.isExpected) return undefined;
+    if (answer.isSilent || performance.now() > deadline) {
+      throw new Error(
+        `The server of this node's pods does not answer on "${socket}": ${answer.reason}. End ` +
+          "it, and its pods are started again; `ss -xlp` tells its process",
+      );
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+/** @returns Undefined if somebody serves there. */
+async function listenIfFree(socket: string): Promise<Deno.UnixListener | undefined> {
+  using _ = await lockSockets(dirname(socket));
+  if (await accepts(socket)) return undefined;
   removeStale(socket);
-  const logFile = `${bundle}/${SERVER_LOG}`;
-  Deno.openSync(logFile, { append: true, create: true, mode: 0o600 }).close();
-  const child = new Deno.Command("/bin/sh", {
-    args: [
-      ...["-c", 'exec "$@" 2>>"$0"', logFile],
-      ...selfCommand(),
-      "shim",
-      ...["-namespace", args.namespace, "-id", args.id, "-address", containerd.grpcAddress],
-      ...["-publish-binary", containerd.binary, "-socket", socket, "-bundle", bundle],
-      ...(containerd.isDebug ? ["-debug"] : []),
-    ],
-    detached: true,
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-    cwd: "/",
-    clearEnv: true,
-    env: serverEnvironment(containerd),
-  }).spawn();
-  child.unref();
-  let code: number | undefined;
-  void child.status.then((status) => code = status.code);
-  const deadline = performance.now() + SERVE_MS;
-  while (!await accepts(socket)) {
-    // Of two that start at once for a pod one ends: the other one has the socket.
-    const isOver = performance.now() > deadline || (code !== undefined && !await accepts(socket));
-    if (isOver) throw new Error(`The shim's server did not start: ${lastLine(logFile)}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-}
-
-function serverEnvironment(containerd: ContainerdFacts): Record<string, string> {
-  const { NOTIFY_SOCKET: _, ...environment } = Deno.env.toObject();
-  return { ...environment, TTRPC_ADDRESS: containerd.ttrpcAddress };
-}
-
-/** Whether somebody serves on a socket. */
-export async function accepts(socket: string): Promise<boolean> {
-  try {
-    (await connect(socket)).close();
-    return true;
-  } catch (error) {
-    const isNobody = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.ConnectionRefused;
-    if (isNobody) return false;
-    throw error;
-  }
+  return listen(socket);
 }
 
 /** The file of a server that has died; nobody can listen on it any more. */
@@ -111,6 +92,37 @@ function removeStale(socket: string): void {
   }
 }
 
+/**
+ * Starts this program as the one that finds or becomes the server, and waits for its answer. For
+ * programs whose launcher does not do so itself (see `deploy/image/install_dir.ts`).
+ * @returns The address for containerd.
+ * @throws {Error} with what it said last, if it has none.
+ */
+export async function startInBackground(
+  words: readonly string[],
+  { bundle }: { bundle: string },
+): Promise<string> {
+  const log = `${bundle}/${RUNTIME.serverLog}`;
+  Deno.openSync(log, { append: true, create: true, mode: 0o600 }).close();
+  const child = new Deno.Command("/bin/sh", {
+    args: ["-c", 'exec "$@" 2>>"$0"', log, ...selfCommand(), "shim", "-stay", ...words],
+    detached: true,
+    stdin: "inherit",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  child.unref();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("\n")) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(lastLine(log));
+    text += value;
+  }
+  return text.slice(0, text.indexOf("\n"));
+}
+
 function lastLine(file: string): string {
-  return Deno.readTextFileSync(file).trim().split("\n").at(-1) || "it said nothing";
+  return Deno.readTextFileSync(file).trim().split("\n").at(-1) ||
+    "The shim's server ended and did not say why";
 }

@@ -8,12 +8,12 @@ import { UsageError } from "../../lib/errors.ts";
 import { readGoFlags } from "../../lib/go_flags.ts";
 import type { BootstrapParams } from "../proto/bootstrap.ts";
 
-/** What a shim is started for: to make a server, to clean up, or (no action) to be the server. */
-export type ShimAction = "start" | "delete" | "serve";
+/** What a shim is started for: to find or make a server, or to clean up. */
+export type ShimAction = "start" | "delete";
 
 /** The words of the command line. What was not given is empty. */
 export interface ShimArguments {
-  readonly action: ShimAction;
+  readonly action: ShimAction | "";
   readonly namespace: string;
   readonly id: string;
   /** Path of containerd's gRPC socket. */
@@ -22,17 +22,17 @@ export interface ShimArguments {
   readonly publishBinary: string;
   /** Path of the bundle; given for `delete` only, `start` runs in it. */
   readonly bundle: string;
-  /** Path of the socket to serve on. */
-  readonly socket: string;
   readonly isDebug: boolean;
+  /** `-stay`: with `start`, become the server if there is none. Not for containerd. */
+  readonly stays: boolean;
   /** `-v`: print the version, and do nothing else. */
   readonly wantsVersion: boolean;
   /** `-info`: print what the runtime can do, and do nothing else. */
   readonly wantsInfo: boolean;
 }
 
-const TEXT_FLAGS = ["namespace", "id", "address", "publish-binary", "bundle", "socket"] as const;
-const SWITCHES = ["debug", "info", "v", "version"] as const;
+const TEXT_FLAGS = ["namespace", "id", "address", "publish-binary", "bundle"] as const;
+const SWITCHES = ["debug", "info", "stay", "v", "version"] as const;
 
 type Switch = typeof SWITCHES[number];
 
@@ -54,11 +54,12 @@ export function parseShimArguments(args: readonly string[]): ShimArguments {
     ignoreUnknownBefore: ACTIONS,
   });
   const problems = [...flags.problems];
-  const [action = "serve"] = words;
+  const [action] = words;
   const wantsVersion = isOn(switches, "v") || isOn(switches, "version");
   const wantsInfo = isOn(switches, "info");
   if (!wantsVersion && !wantsInfo) {
-    if (action !== "serve" && !ACTIONS.includes(action)) {
+    if (action === undefined) problems.push('there is no action; "start" and "delete" are');
+    else if (!ACTIONS.includes(action)) {
       problems.push(`"${action}" is no action; "start" and "delete" are`);
     }
     for (const name of ["namespace", "id"] as const) {
@@ -72,14 +73,14 @@ export function parseShimArguments(args: readonly string[]): ShimArguments {
     );
   }
   return {
-    action: action as ShimAction,
+    action: action as ShimAction ?? "",
     namespace: texts.get("namespace") ?? "",
     id: texts.get("id") ?? "",
     address: texts.get("address") ?? "",
     publishBinary: texts.get("publish-binary") ?? "",
     bundle: texts.get("bundle") ?? "",
-    socket: texts.get("socket") ?? "",
     isDebug: isOn(switches, "debug"),
+    stays: isOn(switches, "stay"),
     wantsVersion,
     wantsInfo,
   };

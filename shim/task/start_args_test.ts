@@ -6,14 +6,14 @@ import { encodeMessage } from "../proto/encode.ts";
 import { containerdFacts, parseShimArguments, type ShimArguments } from "./start_args.ts";
 
 const EMPTY: ShimArguments = {
-  action: "serve",
+  action: "",
   namespace: "",
   id: "",
   address: "",
   publishBinary: "",
   bundle: "",
-  socket: "",
   isDebug: false,
+  stays: false,
   wantsVersion: false,
   wantsInfo: false,
 };
@@ -43,8 +43,8 @@ const PARSED: readonly { line: string; expected: Partial<ShimArguments> }[] = [
     },
   },
   {
-    line: "-namespace ns -id t1 -address a -socket /run/s",
-    expected: { ...COMMON, address: "a", socket: "/run/s" },
+    line: "-stay -namespace ns -id t1 -address a start",
+    expected: { ...COMMON, action: "start", address: "a", stays: true },
   },
   { line: "--namespace=ns --id=t1 start", expected: { ...COMMON, action: "start" } },
   { line: "-namespace=ns -id=a=b start", expected: { ...COMMON, id: "a=b", action: "start" } },

@@ -26,12 +26,14 @@ export interface TaskServiceParts {
   ) => Promise<Container>;
   /** What is left of a container on the node is removed: mounts, references. */
   readonly cleanUp: (container: Container) => void | Promise<void>;
-  /** Ends the shim after the answer has been sent. */
-  readonly onEmpty: () => void;
+  /** containerd thinks that this was the last container. It asks after each one. */
+  readonly onShutdown: () => void;
 }
 
-/** The task service over containers. */
-export function createTaskService(parts: TaskServiceParts): TaskService {
+/** The task service over containers, and whether there are any. */
+export function createTaskService(
+  parts: TaskServiceParts,
+): TaskService & { isEmpty(): boolean } {
   const containers = new Map<string, Container>();
   /** Ids that are being made. */
   const making = new Set<string>();
@@ -161,9 +163,9 @@ export function createTaskService(parts: TaskServiceParts): TaskService {
       return { shimPid: Deno.pid, taskPid: containers.get(id)?.init.pid ?? 0, version: "" };
     },
 
-    shutdown() {
-      if (containers.size === 0 && making.size === 0) parts.onEmpty();
-    },
+    shutdown: () => parts.onShutdown(),
+
+    isEmpty: () => containers.size === 0 && making.size === 0,
   };
 }
 

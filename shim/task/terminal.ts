@@ -6,6 +6,7 @@
  * @module
  */
 
+import { callLater, sleep } from "../../lib/timer.ts";
 import { check, cString, ERRNO, type Libc, OPEN, openFile, SystemError, tryNow } from "./libc.ts";
 
 const AF_UNIX = 1;
@@ -70,7 +71,7 @@ async function poll<T>(attempt: () => T | undefined): Promise<T> {
     const found = attempt();
     if (found !== undefined) return found;
     if (performance.now() > deadline) throw new Error("runc did not send the terminal");
-    await new Promise((resolve) => setTimeout(resolve, FAST_MS));
+    await sleep(FAST_MS);
   }
 }
 
@@ -103,7 +104,7 @@ export class Terminal {
   readonly #master: number;
   readonly #output: Pipe | undefined;
   #input: Pipe | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel: (() => void) | undefined;
   #delay = FAST_MS;
   #isOver = false;
   readonly #drained = Promise.withResolvers<void>();
@@ -135,7 +136,7 @@ export class Terminal {
    * its end close their side: what comes later is lost.
    */
   flush(): void {
-    clearTimeout(this.#timer);
+    this.#cancel?.();
     this.#delay = FAST_MS;
     this.#copy();
   }
@@ -154,7 +155,7 @@ export class Terminal {
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    this.#cancel?.();
     this.#isOver = true;
     this.closeInput();
     this.#output?.close();
@@ -163,7 +164,7 @@ export class Terminal {
   }
 
   #schedule(): void {
-    this.#timer = setTimeout(() => this.#copy(), this.#delay);
+    this.#cancel = callLater(() => this.#copy(), this.#delay);
   }
 
   #copy(): void {

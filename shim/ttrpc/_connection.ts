@@ -6,7 +6,8 @@
 
 import { encodeFrame, type Frame, FrameDecoder, type FrameInit } from "./frame.ts";
 
-const READ_BYTES = 64 << 10;
+/** Each connection keeps as much for as long as it lives, and containerd has one for each container. */
+const READ_BYTES = 8 << 10;
 
 /** Small frames are written together, up to this size. */
 const WRITE_BYTES = 64 << 10;

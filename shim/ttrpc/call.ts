@@ -4,6 +4,7 @@
  * @module
  */
 
+import { callLater } from "../../lib/timer.ts";
 import type { Request } from "../proto/ttrpc.ts";
 import { type Metadata, NAMESPACE_KEY, readMetadata } from "./method.ts";
 import { StatusError } from "./status.ts";
@@ -39,7 +40,7 @@ export class RunningCall implements Call {
   readonly #arrivedMs = performance.now();
   #metadata: Metadata | undefined;
   #controller: AbortController | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancelTimer: (() => void) | undefined;
   #reason: StatusError | undefined;
   #isOver = false;
 
@@ -72,22 +73,21 @@ export class RunningCall implements Call {
     if (this.timeoutMs === undefined || this.#isOver) return;
     const leftMs = this.#arrivedMs + this.timeoutMs - performance.now();
     if (leftMs > MAX_TIMER_MS) return;
-    this.#timer = setTimeout(() => {
+    this.#cancelTimer = callLater(() => {
       this.#controller?.abort(new StatusError("DEADLINE_EXCEEDED", "context deadline exceeded"));
     }, Math.max(0, leftMs));
-    Deno.unrefTimer(this.#timer);
   }
 
   /** The caller is gone. */
   cancel(): void {
     this.#reason = new StatusError("CANCELLED", "context canceled");
     this.#controller?.abort(this.#reason);
-    clearTimeout(this.#timer);
+    this.#cancelTimer?.();
   }
 
   /** The handler is done: the signal does not fire any more. */
   finish(): void {
     this.#isOver = true;
-    clearTimeout(this.#timer);
+    this.#cancelTimer?.();
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { callLater } from "../../lib/timer.ts";
 import { decodeMessage } from "../proto/decode.ts";
 import { encodeMessage } from "../proto/encode.ts";
 import { REQUEST, RESPONSE, type Response } from "../proto/ttrpc.ts";
@@ -108,7 +109,7 @@ export class TtrpcClient implements Disposable {
     }
     const streamId = this.#takeStreamId();
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
-    const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
+    const cancel = timeoutMs === undefined ? undefined : callLater(() => {
       reject(new StatusError("DEADLINE_EXCEEDED", "context deadline exceeded"));
     }, timeoutMs);
     const abort = () => reject(signal!.reason);
@@ -120,7 +121,7 @@ export class TtrpcClient implements Disposable {
     } finally {
       // An answer that comes later belongs to nobody, and is ignored.
       this.#calls.delete(streamId);
-      clearTimeout(timer);
+      cancel?.();
       signal?.removeEventListener("abort", abort);
     }
   }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { callLater, sleep } from "../../lib/timer.ts";
 import { decodeMessage } from "../proto/decode.ts";
 import { encodeMessage } from "../proto/encode.ts";
 import type { MessageInit } from "../proto/schema.ts";
@@ -98,7 +99,7 @@ export class TtrpcServer {
         if (this.#isShutDown) break;
         // Too many open files, usually: the connections that exist have to go on.
         this.#report({ doing: "accepting", error });
-        await new Promise((resolve) => setTimeout(resolve, delayMs));
+        await sleep(delayMs);
         delayMs = Math.min(1000, delayMs * 2);
       }
     }
@@ -135,12 +136,12 @@ export class TtrpcServer {
     if (this.#clients.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onIdle = resolve;
-    const timer = setTimeout(() => {
+    const cancel = callLater(() => {
       for (const client of this.#clients) client.close();
     }, graceMs);
     for (const client of this.#clients) client.closeWhenIdle();
     await promise;
-    clearTimeout(timer);
+    cancel();
   }
 }
 

@@ -6,12 +6,14 @@
  */
 
 import assert from "node:assert/strict";
+import { composeComponent } from "../../shim/engine/compose/compose.ts";
 import { APPS_UNDER_TEST } from "../support/apps_under_test.ts";
 import { type Case, check } from "../support/cases.ts";
 import { buildAnswerer, buildAsker, buildPassThrough } from "../support/composed_guests.ts";
 import { manifest, sampleWasm, writeManifest } from "../support/fixtures.ts";
 import type { RunningApp } from "../support/running_app.ts";
 import { answerAsUpstream } from "../support/sample_cases.ts";
+import { buildDenyAdapter, denyAll } from "../support/spin_compositions.ts";
 import { TestSuite } from "../support/test_suite.ts";
 import { startUpstream } from "../support/upstream.ts";
 
@@ -275,6 +277,57 @@ Deno.test("up gives a dependency what it inherits, and nothing else", async (t) 
         assert.deepEqual(JSON.parse(body), isGranted ? granted : denied, `${id}: ${script}`);
       }
     });
+  }
+});
+
+/** A component that was composed before it was loaded. */
+async function startComposed(
+  bytes: Uint8Array,
+  { component, lines = [] }: { component: string; lines?: readonly string[] },
+): Promise<RunningApp> {
+  const source = `${suite.directory()}/composed.wasm`;
+  await Deno.writeFile(source, bytes);
+  const from = writeManifest(
+    suite.directory(),
+    manifest([{ id: component, route: "/...", source, lines }], {
+      before: '[variables]\nword = { default = "hello" }',
+    }),
+  );
+  return await suite.start({ from, args: ["--workers", "1"] });
+}
+
+Deno.test("up serves a component that was composed with its dependencies elsewhere", async () => {
+  const dependency = { name: "test:dep", bytes: await buildAnswerer(), export: null };
+  const composed = composeComponent(await buildAsker(), {
+    component: "asker",
+    dependencies: [{ ...dependency, inherit: "All" }],
+  });
+  await using app = await startComposed(composed, { component: "asker" });
+  for (const testCase of [...ANSWERS, ...ANSWERS]) await check(app, testCase);
+});
+
+Deno.test("up denies a dependency what it was denied when it was composed elsewhere", async () => {
+  const [passThrough, adapter, script] = await Promise.all([
+    buildPassThrough(),
+    buildDenyAdapter(),
+    Deno.readFile(sampleWasm("script-js")),
+  ]);
+  const lines = [
+    'key_value_stores = ["default"]',
+    'environment = { COLOR = "green" }',
+    'variables = { word = "{{ word }}" }',
+  ];
+  const allowed = ["fermyon:spin/key-value@2.0.0"];
+  const bytes = denyAll(script, { adapter, allowed });
+  const composed = composeComponent(passThrough, {
+    component: "pass",
+    dependencies: [{ name: HANDLER, bytes, export: null, inherit: "All" }],
+  });
+  await using app = await startComposed(composed, { component: "pass", lines });
+  for (const { script, set, denied, granted } of PERMISSIONS) {
+    if (![VARIABLE, ENVIRONMENT, KEY_VALUE].includes(script)) continue;
+    const { body } = await app.get("/", { method: "POST", body: script });
+    assert.deepEqual(JSON.parse(body), set === "key_value_stores" ? granted : denied, script);
   }
 });
 

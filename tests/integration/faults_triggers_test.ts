@@ -253,3 +253,74 @@ mqttTest("the mqtt trigger gets what a broker has kept for it", async () => {
     await client.endAsync(true);
   }
 });
+
+mqttTest("the mqtt trigger goes on when a broker that went away or froze is back", async () => {
+  let broker = await MqttBroker.start();
+  const { port } = broker;
+  await using program = startMqttLog(port);
+  try {
+    let client = await connectPublisher(broker);
+    try {
+      await untilSubscribed(client, program);
+    } finally {
+      await client.endAsync(true);
+    }
+    await broker[Symbol.asyncDispose]();
+    await waitUntil(() => /Warning: .*MQTT broker/.test(program.stderr), {
+      what: "the loss to be told",
+      timeoutMs: 20_000,
+      explain: () => program.stderr,
+    });
+    broker = await MqttBroker.start({ port });
+    client = await connectPublisher(broker);
+    try {
+      const before = Number(program.value("sample/ready"));
+      await waitUntil(async () => {
+        await client.publishAsync("sample/ready", "ready", { qos: 1 });
+        return Number(program.value("sample/ready")) > before;
+      }, { what: "a message of the new broker", timeoutMs: 30_000, explain: () => program.stderr });
+      assert.match(program.stderr, /^Connected to the MQTT broker \S+ again$/m);
+      broker.signal("SIGSTOP");
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      broker.signal("SIGCONT");
+      await client.publishAsync("sample/after", "after", { qos: 1 });
+      await waitUntil(() => program.value("sample/after") === "1", {
+        what: "the message after the pause",
+        timeoutMs: 30_000,
+        explain: () => program.stderr,
+      });
+    } finally {
+      await client.endAsync(true);
+    }
+  } finally {
+    await broker[Symbol.asyncDispose]();
+  }
+});
+
+mqttTest("the mqtt trigger goes on after every message that a component traps on", async () => {
+  await using broker = await MqttBroker.start();
+  // The guest has no room for a large message, and traps.
+  const args = ["--max-instance-memory", String(4 << 20)];
+  await using program = startMqttLog(broker.port, { args });
+  const client = await connectPublisher(broker);
+  try {
+    await untilSubscribed(client, program);
+    const large = "x".repeat(5 << 20);
+    for (let count = 0; count < 10; count++) {
+      await client.publishAsync("sample/large", large, { qos: 1 });
+    }
+    await client.publishAsync("sample/small", "after", { qos: 1 });
+    await waitUntil(() => program.value("sample/small") === "1", {
+      what: "the message after them",
+      timeoutMs: 30_000,
+      explain: () => program.stderr,
+    });
+    await waitUntil(() => program.stderr.match(/component "mqtt-log" trapped/g)?.length === 10, {
+      what: "all traps to be told",
+      timeoutMs: 20_000,
+      explain: () => program.stderr.slice(0, 2_000),
+    });
+  } finally {
+    await client.endAsync(true);
+  }
+});

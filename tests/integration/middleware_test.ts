@@ -2,8 +2,17 @@ import assert from "node:assert/strict";
 import { check } from "../support/cases.ts";
 import { middlewareWasm, sampleWasm, writeManifest } from "../support/fixtures.ts";
 import { recordCalls } from "../support/recorded_calls.ts";
+import { hasRegistryServer, RegistryServer } from "../support/registry_server.ts";
 import type { RunningApp } from "../support/running_app.ts";
+import {
+  buildDenyAdapter,
+  chainComponents,
+  denyAll,
+  HANDLER,
+  middlewareComponent,
+} from "../support/spin_compositions.ts";
 import { TestSuite } from "../support/test_suite.ts";
+import { runProgram } from "./_program.ts";
 
 const suite = new TestSuite();
 Deno.test.afterAll(() => suite.close());
@@ -157,4 +166,125 @@ Deno.test("up refuses middleware that does not fit", async () => {
     assert.equal(code, 1, stderr);
     assert.match(stderr, problem);
   }
+});
+
+/** The fixtures in one component, as Spin makes it when it pushes an app. */
+async function compose(options: { denies: boolean }): Promise<string> {
+  const [adapter, adder, stasher, echo] = await Promise.all([
+    buildDenyAdapter(),
+    middlewareComponent("header-adder"),
+    middlewareComponent("kv-stasher"),
+    middlewareComponent("echo"),
+  ]);
+  const guarded = options.denies ? denyAll(stasher, { adapter }) : stasher;
+  const path = `${suite.directory()}/composed.wasm`;
+  await Deno.writeFile(path, chainComponents([denyAll(adder, { adapter }), guarded, echo]));
+  return path;
+}
+
+Deno.test({
+  name: "up runs an image that was composed with middleware" +
+    (hasRegistryServer() ? "" : " (needs docker-registry)"),
+  ignore: !hasRegistryServer(),
+  async fn() {
+    await using registry = await RegistryServer.start();
+    const cache = { XDG_CACHE_HOME: suite.directory(), DENO_DIR: denoDirectory() };
+    async function push(name: string, options: { denies: boolean }): Promise<string> {
+      const from = appWith([{ route: "/...", middleware: [] }], await compose(options));
+      const reference = `${registry.host}/org/${name}:v1`;
+      const args = ["registry", "push", "-k", "-f", from, reference];
+      const { code, stderr } = await runProgram(args, { env: cache });
+      assert.equal(code, 0, stderr);
+      return reference;
+    }
+    const run = (from: string): Promise<RunningApp> =>
+      suite.start({ from, args: ["-k", "--workers", "1"], env: cache });
+    {
+      await using app = await run(await push("granted", { denies: false }));
+      await check(app, {
+        request: "POST /testywesty?a=b",
+        body: BIG,
+        answer: `Path: /testywesty?a=b, seen: middleware-header-adder\nRequest body:\n\n${BIG}`,
+        answerHeaders: { "response-header-added-by": "yep me again!" },
+      });
+      await check(app, { request: "/trap?catch", status: 502, answer: /"main\\" trapped/ });
+      await check(app, { request: "/forbidden", status: 403, answer: "not /forbidden\n" });
+      await check(app, { request: "/after", answer: /^Path: \/after/ });
+    }
+    await using app = await run(await push("denied", { denies: true }));
+    await check(app, { request: "/x", status: 500, answer: "" });
+    await app.waitForStderr(
+      /GET \/x: component "main \(middleware 1\)" answered with the error internal-error \(Error::AccessDenied\)/,
+    );
+  },
+});
+
+/** Where Deno keeps packages; or it would fetch them again into the cache of the test. */
+function denoDirectory(): string {
+  const cache = Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`;
+  return Deno.env.get("DENO_DIR") ?? `${cache}/deno`;
+}
+
+Deno.test("middleware of the manifest comes before what a component was composed with", async () => {
+  const [stasher, echo] = await Promise.all([
+    middlewareComponent("kv-stasher"),
+    middlewareComponent("echo"),
+  ]);
+  const source = `${suite.directory()}/composed.wasm`;
+  await Deno.writeFile(source, chainComponents([stasher, echo]));
+  const from = appWith([{ route: "/...", middleware: [ADDER] }], source);
+  await using app = await suite.start({ from, args: ["--workers", "1"] });
+  const answer = "Path: /x, seen: middleware-header-adder\nRequest body:\n\nhello";
+  await check(app, { request: "POST /x", body: "hello", answer });
+});
+
+Deno.test("middleware may be composed of others itself", async () => {
+  const [adapter, adder, stasher] = await Promise.all([
+    buildDenyAdapter(),
+    middlewareComponent("header-adder"),
+    middlewareComponent("kv-stasher"),
+  ]);
+  const path = `${suite.directory()}/middleware.wasm`;
+  await Deno.writeFile(path, chainComponents([denyAll(adder, { adapter }), stasher]));
+  async function answerTo(inherit: string): Promise<{ status: number; text: string }> {
+    const middleware = `{ path = ${JSON.stringify(path)}, inherit_configuration = ${inherit} }`;
+    const from = appWith([{ route: "/...", middleware: [middleware] }]);
+    await using app = await suite.start({ from, args: ["--workers", "1"] });
+    const response = await app.fetch("/x");
+    return { status: response.status, text: await response.text() };
+  }
+  assert.deepEqual(await answerTo("true"), {
+    status: 200,
+    text: "Path: /x, seen: middleware-header-adder\nRequest body:\n\n",
+  });
+  assert.equal((await answerTo("false")).status, 500);
+});
+
+Deno.test("up refuses a composition of middleware that cannot be taken apart", async () => {
+  const source = `${suite.directory()}/composed.wat`;
+  const component = (imports: string[], exports: string[], name: string): string =>
+    `(component ${name} (import "own" (func $own))
+      ${imports.map((item) => `(import "${item}" (instance (export "f" (func))))`).join(" ")}
+      (instance $made (export "f" (func $own)))
+      ${exports.map((item) => `(export "${item}" (instance $made))`).join(" ")})`;
+  await Deno.writeTextFile(
+    source,
+    `(component (import "own" (func $own))
+      ${component([], ["a:b/c"], "$helper")}
+      ${component(["a:b/c"], [HANDLER], "$app")}
+      ${component(["a:b/c", HANDLER], [HANDLER], "$guard")}
+      (instance $h (instantiate $helper (with "own" (func $own))))
+      (instance $a (instantiate $app
+        (with "own" (func $own)) (with "a:b/c" (instance $h "a:b/c"))))
+      (instance $g (instantiate $guard (with "own" (func $own))
+        (with "a:b/c" (instance $h "a:b/c")) (with "${HANDLER}" (instance $a "${HANDLER}"))))
+      (export "${HANDLER}" (instance $g "${HANDLER}")))`,
+  );
+  const from = appWith([{ route: "/...", middleware: [] }], source);
+  const { code, stderr } = await suite.refuse({ from });
+  assert.equal(code, 1, stderr);
+  assert.match(
+    stderr,
+    /^Error: Cannot run component "main" \(.*\): it is composed of HTTP middleware .*: they share an instance of a third component\. Name the middleware in/m,
+  );
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { sampleWasm } from "../support/fixtures.ts";
+import { hasComponentizePy, pythonEnvironment } from "../support/python_guest.ts";
 import { runProgram, startProgram } from "./_program.ts";
 
 /** Building installs packages of npm. */
@@ -12,7 +13,6 @@ const hasPackages = await isThere("npm", ["view", "@spinframework/build-tools", 
 const hasCargo = await isThere("cargo", ["--version"]) &&
   (await outputOf("rustc", ["--print", "target-libdir", "--target", "wasm32-wasip1"]))
     .split("\n").some((line) => isDirectory(line.trim()));
-const hasComponentizePy = await isThere("componentize-py", ["--version"]);
 
 async function outputOf(program: string, args: string[]): Promise<string> {
   try {
@@ -64,13 +64,17 @@ async function answerOf(app: string, path: string): Promise<{ status: number; te
   return result;
 }
 
-async function makeAndBuild(directory: string, template: string): Promise<string> {
+async function makeAndBuild(
+  directory: string,
+  template: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const made = await runProgram(["new", "my-app", "-t", template, "-o", template], {
     cwd: directory,
   });
   assert.equal(made.code, 0, made.stderr);
   const app = join(directory, template);
-  const built = await runProgram(["build"], { cwd: app, timeoutMs: BUILD_MS });
+  const built = await runProgram(["build"], { cwd: app, timeoutMs: BUILD_MS, env });
   assert.equal(built.code, 0, built.stdout + built.stderr);
   return app;
 }
@@ -120,10 +124,10 @@ Deno.test({
 
 Deno.test({
   name: "new http-py makes an app that is built and served",
-  ignore: !hasComponentizePy,
+  ignore: !hasComponentizePy(),
   async fn() {
     await inTempDir(async (directory) => {
-      const app = await makeAndBuild(directory, "http-py");
+      const app = await makeAndBuild(directory, "http-py", pythonEnvironment());
       assert.deepEqual(await answerOf(app, "/a"), {
         status: 200,
         text: "Hello from Python! You asked for /a\n",

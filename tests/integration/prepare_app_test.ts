@@ -7,10 +7,12 @@
 import assert from "node:assert/strict";
 import type { PrepareAppResult, StoredApp } from "../../crds/contract.ts";
 import { DENO_FLAGS } from "../../lib/self_command.ts";
+import { readEntry } from "../../shim/engine/prepared_store.ts";
 import { ContainerdDouble } from "../support/containerd_double.ts";
 import { copyAssets, PROGRAM_PATH, sampleWasm } from "../support/fixtures.ts";
 import { artifact, digestOf, type OciImage } from "../support/oci_layout.ts";
 import { run, type RunResult } from "../support/run.ts";
+import { chainComponents, HANDLER, middlewareComponent } from "../support/spin_compositions.ts";
 import { packageImage, registryImage } from "../support/spin_images.ts";
 
 /** A node: containerd's double, a store, and root file systems. */
@@ -230,6 +232,20 @@ source = "other.wasm"
 
   const collected = await node.program("--gc", "--unused-for", "0s");
   assert.deepEqual(JSON.parse(collected.stdout), { apps: [], entries: [], notes: 0 });
+});
+
+Deno.test("prepare-app stores the middleware that a component was composed with", async () => {
+  await using node = new Node();
+  const components = await Promise.all(
+    (["header-adder", "echo"] as const).map(middlewareComponent),
+  );
+  const composed = `${node.directory}/composed.wasm`;
+  await Deno.writeFile(composed, chainComponents(components));
+  node.create("one", { image: packageImage("example.test/composed:1", [composed]) });
+  const { directory, stored } = assertApp((await node.prepare("one")).result);
+  const [entry] = Object.values(stored.prepared);
+  const prepared = await readEntry(`${directory}/prepared/${entry}`);
+  assert.deepEqual(prepared?.middleware?.map(({ manifest }) => manifest.exports), [[HANDLER]]);
 });
 
 Deno.test("prepare-app says which options are missing or wrong", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { digestOf } from "../../lib/oci/blob.ts";
+import { buildAnswerer, buildAsker } from "../support/composed_guests.ts";
 import { hasRegistryServer, REGISTRY_LOGIN, RegistryServer } from "../support/registry_server.ts";
 import { type Outcome, runProgram, SAMPLE, startProgram } from "./_program.ts";
 
@@ -139,6 +140,66 @@ for (const packing of ["files", "archives"]) {
     },
   });
 }
+
+/** An app of one component that asks another one what to answer. */
+async function writeAsker(home: Home): Promise<string> {
+  const directory = join(home.directory, "asker");
+  await Deno.mkdir(directory);
+  await Deno.writeFile(join(directory, "asker.wasm"), await buildAsker());
+  await Deno.writeFile(join(directory, "answerer.wasm"), await buildAnswerer());
+  const dependencies = 'dependencies."test:dep" = { path = "answerer.wasm" }';
+  await Deno.writeTextFile(
+    join(directory, "spin.toml"),
+    `spin_manifest_version = 2\n[application]\nname = "asker"\n[[trigger.http]]\nroute = "/..."\n` +
+      `component = "asker"\n[component.asker]\nsource = "asker.wasm"\n${dependencies}\n`,
+  );
+  return directory;
+}
+
+/** How dependencies are pushed → the layers of Wasm. */
+const COMPOSITIONS: readonly (readonly [args: readonly string[], layers: number])[] = [
+  [[], 1],
+  [["--compose"], 1],
+  [["--compose=false"], 2],
+  [["--compose", "false"], 2],
+];
+
+Deno.test({
+  name: "registry push composes components unless it is told not to; up serves both",
+  ignore,
+  fn: async (t) => {
+    await using registry = await RegistryServer.start();
+    await using home = await createHome();
+    const app = await writeAsker(home);
+    for (const [index, [args, layers]] of COMPOSITIONS.entries()) {
+      await t.step(args.join(" ") || "without options", async () => {
+        const reference = `${registry.host}/org/asker:v${index}`;
+        const pushed = await home.run("registry", "push", ...args, "-k", "-f", app, reference);
+        assert.equal(pushed.code, 0, pushed.stderr);
+        assert.equal(pushed.stderr, "");
+        const manifest = JSON.parse((await registry.manifest("org/asker", `v${index}`)).text);
+        assert.deepEqual(
+          manifest.layers.map(({ mediaType }: { mediaType: string }) => mediaType),
+          [
+            ...Array<string>(layers).fill("application/vnd.wasm.content.layer.v1+wasm"),
+            "application/vnd.fermyon.spin.application.v1+config",
+          ],
+        );
+        const locked = JSON.parse(await registry.blob("org/asker", manifest.layers.at(-1).digest));
+        assert.equal("dependencies" in locked.components[0], layers > 1);
+        await using program = startProgram(
+          [
+            ...["up", "-k", "--from-registry", reference, "--listen", "127.0.0.1:0"],
+            ...["--format", "json"],
+          ],
+          { env: home.env, cwd: home.directory },
+        );
+        const { base_url: url } = await program.listing();
+        assert.equal(await (await fetch(`${url}/resource`)).text(), "5");
+      });
+    }
+  },
+});
 
 Deno.test({
   name: "registry pull puts the app where Spin's cache has it",

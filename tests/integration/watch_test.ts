@@ -226,34 +226,38 @@ Deno.test({
     });
     const wasm = join(app.directory, "a.wasm");
     await Deno.copyFile(sampleWasm("torture"), wasm);
-    const spare = await waitUntil(() => findSpare(app.directory), {
-      what: "the process that is ready",
+    const first = await waitUntil(() => findPreparer(app.directory), {
+      what: "the process that prepares",
       timeoutMs: 60_000,
     });
     const url = await app.baseUrl();
     await Deno.copyFile(sampleWasm("rust-api"), wasm);
     await waitForAnswer(`${url}/variable/none`, /^undefined/);
-    // The one after it takes its place.
+    assert.equal(findPreparer(app.directory), first);
+    // Somebody kills it: another one does the work.
+    Deno.kill(first, "SIGKILL");
+    await Deno.copyFile(sampleWasm("torture"), wasm);
+    await Deno.writeFile(wasm, new Uint8Array([0, 2, 1, 0]), { append: true });
     await waitUntil(() => {
-      const next = findSpare(app.directory);
-      return next !== undefined && next !== spare ? true : undefined;
-    }, { what: "the next process" });
+      const next = findPreparer(app.directory);
+      return next !== undefined && next !== first ? true : undefined;
+    }, { what: "the next process", timeoutMs: 60_000 });
     app.program.kill("SIGTERM");
     assert.equal((await app.program.outcome()).code, 0);
-    await waitUntil(() => findSpare(app.directory) === undefined ? true : undefined, {
+    await waitUntil(() => findPreparer(app.directory) === undefined ? true : undefined, {
       what: "the end of the process",
     });
   },
 });
 
-/** Pid of the process that is ready to prepare what is in the directory. */
-function findSpare(directory: string): number | undefined {
+/** Pid of the process that prepares components for the program that was started in the directory. */
+function findPreparer(directory: string): number | undefined {
   for (const { name } of Deno.readDirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     try {
       const words = Deno.readTextFileSync(`/proc/${name}/cmdline`).split("\0");
-      const at = words.indexOf("--spare");
-      if (at >= 0 && words[at + 1]!.startsWith(directory)) return Number(name);
+      const isPreparer = words.includes("prepare") && words.includes("--serve");
+      if (isPreparer && Deno.readLinkSync(`/proc/${name}/cwd`) === directory) return Number(name);
     } catch {
       // It has ended.
     }

@@ -162,6 +162,18 @@ export const LINUX_TASKS: readonly Case[] = [
     },
   },
   {
+    name: "a container's program ignores the signals that it does under containerd's own shim",
+    async run(node) {
+      const script = "while read -r line; do echo $line; done </proc/self/status";
+      const ours = runArguments("signals", shell(script), ["--rm"]);
+      const theirs = ours.map((word) => word === RUNTIME.type ? "io.containerd.runc.v2" : word);
+      const [own, expected] = [await node.ctr(ours), await node.ctr(theirs)]
+        .map(({ stdout }) => /^SigIgn: (\S+)$/m.exec(stdout)?.[1]);
+      assert.match(expected ?? "", /^[0-9a-f]{16}$/);
+      assert.equal(own, expected);
+    },
+  },
+  {
     name: "stdin is passed on to its end",
     async run(node) {
       const ctr = node.ctrArguments(runArguments("stdin", ["wc", "-l"], ["--rm"])).join(" ");

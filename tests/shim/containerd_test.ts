@@ -15,6 +15,7 @@ import { FAULTS } from "./_faults.ts";
 import { LINUX_PODS } from "./_linux_pods.ts";
 import { LINUX_TASKS } from "./_linux_tasks.ts";
 import { manyPods } from "./_many_pods.ts";
+import { ONE_SHIM } from "./_shim_per_node.ts";
 import { SPIN_PODS } from "./_spin_pods.ts";
 
 const SUITES: Readonly<Record<string, readonly Case[]>> = {
@@ -23,6 +24,7 @@ const SUITES: Readonly<Record<string, readonly Case[]>> = {
   "pods of Spin apps": SPIN_PODS,
   "faults of images and apps": FAULTS,
   "crashes of containerd and shim": CRASHES,
+  "one shim for all pods": ONE_SHIM,
   "many pods": manyPods(
     Deno.env.get("SPINKUBE_TEST_MANY")
       ? { inRow: 300, sideBySide: 40 }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { socketPath } from "../../shim/task/start.ts";
+import { removeIfThere } from "../../lib/remove_if_there.ts";
+import { socketPath } from "../../shim/task/server_place.ts";
 import type { ContainerdNode } from "./containerd_node.ts";
 import { run } from "./run.ts";
 import { waitUntil } from "./wait.ts";
@@ -54,13 +55,7 @@ export async function shimSocket(
   namespace = "k8s.io",
 ): Promise<string> {
   return await socketPath(
-    {
-      grpcAddress: node.socket,
-      ttrpcAddress: `${node.socket}.ttrpc`,
-      binary: "",
-      socketDir: SOCKETS,
-      isDebug: false,
-    } as Parameters<typeof socketPath>[0],
+    { grpcAddress: node.socket, socketDir: SOCKETS },
     { namespace, group: id },
   );
 }
@@ -75,12 +70,18 @@ export function shimProcesses(node: ContainerdNode): number[] {
   });
 }
 
+/** Pids of the node's servers, and of starts that may become one. */
+export function serverPids(node: ContainerdNode): number[] {
+  return shimProcesses(node).filter((pid) => wordsOf(pid).includes("-stay"));
+}
+
+function wordsOf(pid: number): string[] {
+  return readIfThere(`/proc/${pid}/cmdline`)?.split("\0") ?? [];
+}
+
 /** The pid of the server of a pod's shim. */
 export function shimPid(node: ContainerdNode, id: string): number {
-  const found = shimProcesses(node).find((pid) => {
-    const words = readIfThere(`/proc/${pid}/cmdline`)?.split("\0") ?? [];
-    return words.includes("-socket") && words.includes(id);
-  });
+  const found = serverPids(node).find((pid) => wordsOf(pid).includes(id));
   if (found === undefined) throw new Error(`No shim serves "${id}"`);
   return found;
 }
@@ -158,8 +159,8 @@ export async function removeNode(node: ContainerdNode): Promise<void> {
     if (path.includes(`/${node.name}-net-`)) await Deno.remove(path);
   }
   for (const path of [...cgroupsOf(node), ...cgroupRoots(node)]) await removeCgroup(path);
-  await removeTree(`${RUNC_ROOT}/${node.name}`);
-  await removeTree(node.directory);
+  await removeIfThere(`${RUNC_ROOT}/${node.name}`, { recursive: true });
+  await removeIfThere(node.directory, { recursive: true });
 }
 
 function cgroupRoots(node: ContainerdNode): string[] {
@@ -191,12 +192,4 @@ async function removeCgroup(path: string): Promise<void> {
       return error instanceof Deno.errors.NotFound;
     }
   }, { what: `cgroup ${path} to be removable`, timeoutMs: 5_000 });
-}
-
-async function removeTree(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

@@ -24,6 +24,9 @@ export interface NodeOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** CRI's name of our runtime with one shim for all of its pods. */
+export const SHIM_PER_NODE = "shim-per-node";
+
 /** Lines of containerd's log that are shown if it does not start. */
 const LOG_TAIL = 20;
 
@@ -230,7 +233,20 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.with-options.options]
         SystemdCgroup = false
         Unknown = "value"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.${SHIM_PER_NODE}]
+      runtime_type = "${RUNTIME.type}"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.${SHIM_PER_NODE}.options]
+        ${this.#shimPerNode()}
 `;
+  }
+
+  /** containerd 1.6 hands on nothing of such a table but the path of a file. */
+  #shimPerNode(): string {
+    const option = "ShimPerNode = true";
+    if (this.version.line !== "1.6") return option;
+    const file = `${this.directory}/shim-per-node.toml`;
+    Deno.writeTextFileSync(file, `${option}\n`);
+    return `ConfigPath = "${file}"`;
   }
 
   async #network(): Promise<string> {

@@ -17,6 +17,7 @@ export type SampleApp =
   | "rust-stores"
   | "rust-snapshots"
   | "go-hello"
+  | "python"
   | "wagi";
 
 /** The path of a file of a sample app. */

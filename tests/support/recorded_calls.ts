@@ -17,6 +17,7 @@ const LANGUAGES: Readonly<Record<string, string>> = {
   "rust-stores": "Rust",
   "rust-snapshots": "Rust",
   "middleware": "Rust",
+  "python": "Python",
   "script-js": "JavaScript",
   "script-otel": "JavaScript",
   "tiny-js": "JavaScript",

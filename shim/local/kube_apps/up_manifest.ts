@@ -7,6 +7,7 @@
 import { errorText, TerminalError, UsageError } from "../../../lib/errors.ts";
 import { dirname, join, resolve } from "../../../lib/path.ts";
 import { prefixLines } from "../../../lib/prefix_lines.ts";
+import { removeIfThereSync } from "../../../lib/remove_if_there.ts";
 import { selfCommand } from "../../../lib/self_command.ts";
 import { findPort } from "../../host/http_listener.ts";
 import { resolveListenAddress } from "../listen_address.ts";
@@ -216,14 +217,8 @@ const LOGINS = "config.json";
 /** Removes the files that may hold passwords. */
 function removeSecrets(directories: readonly string[]): void {
   for (const directory of directories) {
-    for (const name of [RUNTIME_CONFIG, LOGINS]) {
-      try {
-        Deno.removeSync(join(directory, name));
-      } catch (error) {
-        // An app without logins has none, and one that was not started has neither.
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
-    }
+    // An app without logins has none, and one that was not started has neither.
+    for (const name of [RUNTIME_CONFIG, LOGINS]) removeIfThereSync(join(directory, name));
   }
 }
 

@@ -6,6 +6,7 @@
 
 import { TerminalError } from "../../../lib/errors.ts";
 import { basename, dirname, join, relative, resolve } from "../../../lib/path.ts";
+import { removeIfThere } from "../../../lib/remove_if_there.ts";
 import type { TemplateFile } from "./template.ts";
 
 /** Options of {@link writeApp}. */
@@ -138,7 +139,7 @@ async function writeNew(
     await writeFiles(join(stage, relative(root, directory)), files, signal);
     await Deno.rename(stage, root);
   } catch (error) {
-    await removeIfThere(stage);
+    await removeIfThere(stage, { recursive: true });
     throw error;
   }
 }
@@ -175,7 +176,7 @@ async function writeInto(
     for (const step of undo.reverse()) await step();
     throw error;
   } finally {
-    await removeIfThere(stage);
+    await removeIfThere(stage, { recursive: true });
   }
 }
 
@@ -197,13 +198,5 @@ async function writeFiles(
     await Deno.mkdir(dirname(target), { recursive: true });
     await Deno.writeTextFile(target, text, { createNew: true });
     signal.throwIfAborted();
-  }
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

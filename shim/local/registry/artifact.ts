@@ -6,12 +6,12 @@
  */
 
 import { MEDIA_TYPES } from "../../../crds/contract.ts";
-import { TerminalError } from "../../../lib/errors.ts";
 import { fromFileUrl } from "../../../lib/file_url.ts";
 import { blobOfBytes, blobOfFile, type BlobSource } from "../../../lib/oci/blob.ts";
 import { join } from "../../../lib/path.ts";
 import type { ContentRef, LockedApp, LockedComponent, LockedDependency } from "../../loader/mod.ts";
 import { archiveDirectory } from "./archive.ts";
+import { checkWasmStart, dependencyOwner, WASM_START_BYTES, wasmOwner } from "./wasm_owner.ts";
 
 /** A layer of an image. */
 export interface Layer {
@@ -46,13 +46,10 @@ const MAX_LAYERS = 499;
 /** Content up to this size stands in the locked app: some registries refuse very small blobs. */
 const MAX_INLINE_BYTES = 128;
 
-/** The first bytes of every Wasm file. */
-const WASM_MAGIC: readonly number[] = [0x00, 0x61, 0x73, 0x6d];
-
 const CONFIG_TYPE = "application/vnd.oci.image.config.v1+json";
 
 /**
- * Builds the image of an app. Dependencies are layers beside their component.
+ * Builds the image of an app. Dependencies that it has are layers beside their component.
  *
  * @param app As `loadApp` gives it: sources and mounts are `file:` URLs.
  * @throws {TerminalError} naming a component whose source is no Wasm.
@@ -148,7 +145,7 @@ async function addContent(
   { id, source, files, dependencies, trigger_dependencies: ofTriggers }: LockedComponent,
   options: FileOptions,
 ): Promise<Content> {
-  const wasm = { layers: options.layers, owner: `Component ${id}` };
+  const wasm = { layers: options.layers, owner: wasmOwner(id), component: id };
   const content: Content = {
     source: await addWasm(source, wasm),
     files: undefined,
@@ -178,6 +175,8 @@ function withoutUndefined(
 
 interface WasmOwner {
   readonly layers: LayerList;
+  /** Its id. */
+  readonly component: string;
   /** For messages: `Component hello`. */
   readonly owner: string;
 }
@@ -188,10 +187,7 @@ async function addWasm(
 ): Promise<LockedComponent["source"]> {
   const path = pathOf(source);
   const blob = await blobOfFile(path);
-  const start = [...await blob.read(0, WASM_MAGIC.length)];
-  if (!WASM_MAGIC.every((byte, index) => start[index] === byte)) {
-    throw new TerminalError("InvalidWasm", `${owner} source is not a valid .wasm file: "${path}"`);
-  }
+  checkWasmStart(await blob.read(0, WASM_START_BYTES), { path, owner });
   layers.add({ mediaType: MEDIA_TYPES.wasm, blob });
   return { content_type, ...await contentOf(blob) };
 }
@@ -204,7 +200,7 @@ async function addDependencies(
   for (const [name, dependency] of Object.entries(dependencies)) {
     changed[name] = await addDependency(dependency, {
       ...owner,
-      owner: `${owner.owner} dependency ${name}`,
+      owner: dependencyOwner(owner.component, name),
     });
   }
   return changed;

@@ -36,6 +36,17 @@ const FILES: Readonly<Record<string, string>> = {
   "static/a/limit.txt": "l".repeat(128),
 };
 
+/** Of the app in {@link FILES}, made from the format's description by a program of its own. */
+const GOLDEN = {
+  layers: [
+    "sha256:a22e848242036ad98d9390d1cc6bd1ef708d8bf56cd0c1e58edbaef155402555",
+    "sha256:75c76be2aed2772327536dc2fa8759d16cbe7dc9c535954d7d1e05a11bdd3fc6",
+    "sha256:25db880e48aeee4dedbd00ce86afc0c15206b967874b473fdded5cbf55093304",
+  ],
+  config: "sha256:d0ee76fca79342ea4d1ca024722cbb20e4fcda72cc28d062103e6d08dd71a35f",
+  manifest: "sha256:e5f69495569b7a9034703b03bd4519475c23ee4febda52440072ecaa72d1fc76",
+};
+
 interface Built extends Artifact {
   readonly loaded: LockedApp;
 }
@@ -185,6 +196,22 @@ Deno.test("buildArtifact() refuses a source that is no Wasm", async () => {
       message: /^Component (?:front|back) source is not a valid \.wasm file/,
     },
   );
+});
+
+Deno.test("buildArtifact() gives the digests that Spin gives", async () => {
+  // Of the texts that the other tests spell out; a change of any byte shows here.
+  await build(FILES, undefined, (artifact) => {
+    const { layers, config } = artifact;
+    const annotations = { "org.opencontainers.image.title": "site" };
+    assert.deepEqual(
+      {
+        layers: layers.map(({ blob }) => blob.digest),
+        config: config.blob.digest,
+        manifest: digestOf(buildManifest(artifact, annotations)),
+      },
+      GOLDEN,
+    );
+  });
 });
 
 Deno.test("buildManifest() is compact and sorted, without a media type of its own", async () => {

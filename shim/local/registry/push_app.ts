@@ -7,9 +7,11 @@
 import type { OptionValues } from "../../../lib/command_line.ts";
 import { TerminalError } from "../../../lib/errors.ts";
 import { join, resolve } from "../../../lib/path.ts";
-import { findAppSource, loadApp } from "../../loader/mod.ts";
+import { loadApp } from "../../loader/mod.ts";
 import { buildApp } from "../build.ts";
+import { findManifest } from "../find_manifest.ts";
 import { buildArtifact, inferAnnotations } from "./artifact.ts";
+import { composeApp } from "./compose_app.ts";
 import {
   openRegistry,
   readReference,
@@ -37,14 +39,15 @@ export async function push(
     );
   }
   const cwd = Deno.cwd();
-  const source = await findAppSource(values.from, cwd);
+  const report = (line: string): void => console.error(line);
+  const source = await findManifest(values.from, { cwd, report });
   const profile = values.profile === undefined ? {} : { profile: values.profile };
   if (values.build && source.kind === "manifest") {
     await buildApp(source, {
       cwd,
       componentIds: [],
       isStdoutReserved: values.output === "json",
-      report: (line) => console.error(line),
+      report,
       ...profile,
     });
   }
@@ -57,14 +60,12 @@ export async function push(
       cwd,
       ...profile,
     });
-    for (const warning of warnings) console.error(`Warning: ${warning}`);
-    if (app.components.some(({ dependencies }) => dependencies)) {
-      console.error(
-        "Note: dependencies are pushed beside their components; hosts put them together when they " +
-          "start the app.",
-      );
-    }
-    const artifact = await buildArtifact(app, {
+    for (const warning of warnings) report(`Warning: ${warning}`);
+    const composed = values.compose === false
+      ? app
+      : await composeApp(app, { scratchDir: workingDir, report });
+    values.signal.throwIfAborted();
+    const artifact = await buildArtifact(composed, {
       scratchDir: workingDir,
       packing: Deno.env.has("SPIN_OCI_ARCHIVE_LAYERS") ? "archives" : undefined,
     });

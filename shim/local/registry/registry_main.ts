@@ -86,14 +86,14 @@ async function runPush(
   values: OptionValues<typeof PUSH.options>,
   words: readonly string[],
 ): Promise<number> {
-  // Spin 3 took a value for this option, which needs no answer: dependencies stay apart anyway.
-  const names = values.compose && words.length > 1
-    ? words.filter((word) => word !== "true" && word !== "false")
-    : words;
+  // Spin 3 took the value of this option as the next word.
+  const choice = values.compose && words.length > 1 ? words.find(isBoolean) : undefined;
+  const names = choice === undefined ? words : words.filter((word) => !isBoolean(word));
+  const compose = choice === undefined ? values.compose : choice === "true";
   const text = one(names, { what: "reference", command: PUSH.name });
   const { push } = await import("./push_app.ts");
   return await untilStopped(async (signal) => {
-    const { digest } = await push({ ...values, signal }, text);
+    const { digest } = await push({ ...values, compose, signal }, text);
     if (values.output === "json") {
       console.log(JSON.stringify({ reference: text, digest: digest ?? null }, null, 2));
     } else if (digest === undefined) {
@@ -103,6 +103,10 @@ async function runPush(
     }
     return 0;
   });
+}
+
+function isBoolean(word: string): boolean {
+  return word === "true" || word === "false";
 }
 
 async function runPull(

@@ -34,6 +34,7 @@ export const PUSH = defineCommand({
   usage: "[OPTIONS] REFERENCE",
   details: [
     "What is pushed is what Spin pushes: the same app gets the same digest. Credentials are those of `registry login`, else Docker's.",
+    "With `--compose=false`, and where a dependency has not inherited something that it imports, dependencies are layers beside their component; hosts put them together when they start the app.",
   ],
   options: {
     from: {
@@ -54,7 +55,14 @@ export const PUSH = defineCommand({
     insecure: INSECURE,
     "cache-dir": CACHE_DIR,
     output: OUTPUT,
-    compose: { kind: "boolean", help: "Merge dependencies into components", hidden: true },
+    compose: {
+      kind: "value",
+      value: "BOOL",
+      bare: "true",
+      default: "true",
+      help: "Make one Wasm file of each component and its dependencies",
+      parse: parseBoolean,
+    },
   },
   examples: [
     "spinkube registry push --build ghcr.io/me/app:v1",
@@ -105,6 +113,11 @@ function parseAnnotation(text: string): [string, string] {
   const at = text.indexOf("=");
   if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
   throw new SyntaxError(`Annotation must be of the form \`key=value\``);
+}
+
+function parseBoolean(text: string): boolean {
+  if (text === "true" || text === "false") return text === "true";
+  throw new SyntaxError('give "true" or "false"');
 }
 
 function parseOutput(text: string): "text" | "json" {

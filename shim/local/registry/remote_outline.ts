@@ -18,14 +18,18 @@ import { pullImageManifest } from "./pull.ts";
  * Asks a registry for the outline of the app `text`. Only manifest and locked app are pulled.
  *
  * @throws {UsageError} if `text` is no reference.
- * @throws {TerminalError} if the registry or the image is not in order.
+ * @throws {TerminalError} if the registry or the image is not in order, or the signal has fired.
  */
 export async function readRemoteOutline(
   text: string,
-  { isPlainHttp }: { readonly isPlainHttp: boolean },
+  { isPlainHttp, signal }: {
+    readonly isPlainHttp: boolean;
+    /** Ends the transfer. */
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<AppOutline> {
   const reference = readReference(text);
-  const client = openRegistry(reference, { isPlainHttp });
+  const client = openRegistry(reference, { isPlainHttp, ...(signal ? { signal } : {}) });
   const directory = await Deno.makeTempDir({ prefix: "spinkube-outline-" });
   try {
     return await readOutline({ client, reference, directory, text });

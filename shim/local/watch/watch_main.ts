@@ -12,8 +12,8 @@ import type { LiveHub } from "../../host/live/live_hub.ts";
 import type { LiveAddress } from "../../host/live/live_server.ts";
 import { ReloadingHost } from "../../host/reloading_host.ts";
 import { createTemporaryStores } from "../../imports/runtime_config_defaults.ts";
-import { findAppSource } from "../../loader/mod.ts";
 import { userCacheDir } from "../cache_dir.ts";
+import { findManifest } from "../find_manifest.ts";
 import { DEFAULT_LIVE_PAGE } from "../live_page_option.ts";
 import { type StopSignals, watchStopSignals } from "../stop_signals.ts";
 import { readInputs } from "../up_host.ts";
@@ -54,16 +54,7 @@ async function watchApp(values: WatchValues, stop: StopSignals): Promise<void> {
     );
   }
   const cwd = Deno.cwd();
-  const source = await findAppSource(values["from-file"] ?? values.from, cwd);
-  if (
-    source.kind === "manifest" && values.from === undefined &&
-    source.path !== join(cwd, "spin.toml")
-  ) {
-    report(
-      "No 'spin.toml' in current directory. Using 'spin.toml' from parent directory " +
-        `(${source.path})`,
-    );
-  }
+  const source = await findManifest(values["from-file"] ?? values.from, { cwd, report });
   const inputs = await readInputs(values, cwd);
   await using workingDir = await openWorkingDir(values.temp);
   stop.beforeForcedExit(workingDir.removeNow);

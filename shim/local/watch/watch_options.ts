@@ -8,7 +8,7 @@ import { defineCommand, type OptionValues } from "../../../lib/command_line.ts";
 import { UP } from "../up_options.ts";
 
 /** Milliseconds without a change after which the changes before are looked at. */
-export const DEFAULT_DEBOUNCE_MS = 50;
+export const DEFAULT_DEBOUNCE_MS = 25;
 
 const { "component-id": componentId, ...others } = UP.options;
 const { short: _takenByClear, ...componentIdAlone } = componentId;

@@ -1,14 +1,16 @@
 /**
- * `deno task bench:cli`: measures what people wait for, from the start of the program to its end.
+ * `deno task bench:cli`: measures what people wait for, from the start of the program to its end. The
+ * program is the bundle, as it is installed.
  *
  * @module
  */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildBundle } from "../../../deploy/image/bundle.ts";
 import { UsageError } from "../../../lib/errors.ts";
-import { DENO_FLAGS } from "../../../lib/self_command.ts";
-import { sampleWasm } from "../../support/fixtures.ts";
+import { formatBytes } from "../../../shim/local/registry/progress.ts";
+import { type SampleApp, sampleWasm } from "../../support/fixtures.ts";
 import { hasRegistryServer, RegistryServer } from "../../support/registry_server.ts";
 import { freePort } from "../server_process.ts";
 import { median, quantile } from "../statistics.ts";
@@ -28,13 +30,45 @@ const SCAFFOLD_LIMIT_MS = 80;
 const PUSH_LIMIT_MS = 1_500;
 const RELOAD_LIMIT_MS = 150;
 const START_MS = 60_000;
-/** Changes of each kind that `watch` gets. */
+/** Changes of each kind that `watch` gets, and milliseconds in between. */
 const CHANGES = 10;
+const BETWEEN_CHANGES_MS = 1_000;
 
 interface Row {
   readonly what: string;
   readonly times: readonly number[];
   readonly limitMs?: number;
+}
+
+/** What is measured, and how often. */
+interface Bench {
+  readonly directory: string;
+  readonly rounds: number;
+  readonly program: Program;
+}
+
+/** The bundle in a directory. */
+class Program {
+  readonly directory: string;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  start(args: readonly string[]): Deno.ChildProcess {
+    return new Deno.Command(join(this.directory, "spinkube"), {
+      args: [...args],
+      env: { SPINKUBE_DENO: Deno.execPath() },
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+  }
+
+  async run(args: readonly string[]): Promise<void> {
+    const { code } = await this.start(args).status;
+    if (code !== 0) throw new Error(`spinkube ${args.join(" ")} has ended with ${code}`);
+  }
 }
 
 async function main(args: readonly string[]): Promise<void> {
@@ -43,18 +77,20 @@ async function main(args: readonly string[]): Promise<void> {
   const rounds = args.includes("--quick") ? 5 : 20;
   const directory = await Deno.makeTempDir({ prefix: "spinkube-bench-" });
   try {
+    const program = new Program(join(directory, "bundle"));
+    await buildBundle(program.directory);
+    const bench: Bench = { directory, rounds, program };
+    const scaffold = ["kube", "scaffold", "--from", "ghcr.io/me/app:v1"];
     const rows = [
-      await measure("--help", { rounds, run: () => runProgram(["--help"]) }),
+      await measure("--help", { rounds, run: () => program.run(["--help"]) }),
       {
-        ...await measure("kube scaffold", {
-          rounds,
-          run: () => runProgram(["kube", "scaffold", "--from", "ghcr.io/me/app:v1"]),
-        }),
+        ...await measure("kube scaffold", { rounds, run: () => program.run(scaffold) }),
         limitMs: SCAFFOLD_LIMIT_MS,
       },
-      ...await measureRegistry(directory, rounds),
-      await measureUp(directory, rounds),
-      ...await measureWatch(directory),
+      ...await measureRegistry(bench),
+      await measureUp(bench),
+      ...await measureWatch(bench),
+      ...await measureNewComponents(bench),
     ];
     console.log(formatTable(["", "median, ms", "90 %, ms", "at most, ms"], rows.map(toCells)));
   } finally {
@@ -86,7 +122,7 @@ async function measure(
   return { what, times };
 }
 
-async function measureRegistry(directory: string, rounds: number): Promise<Row[]> {
+async function measureRegistry({ directory, rounds, program }: Bench): Promise<Row[]> {
   if (!hasRegistryServer()) {
     console.error("docker-registry is not installed: push and pull are not measured");
     return [];
@@ -106,7 +142,7 @@ async function measureRegistry(directory: string, rounds: number): Promise<Row[]
     run: async (round) => {
       // Nothing that the registry, or the program, has seen before.
       await Deno.writeFile(join(app, "data.bin"), randomBytes(APP_BYTES));
-      await runProgram([
+      await program.run([
         ...["registry", "push", "-k", "-f", app, reference(round)],
         ...["--cache-dir", join(directory, "pushed")],
       ]);
@@ -115,7 +151,7 @@ async function measureRegistry(directory: string, rounds: number): Promise<Row[]
   const pulled = await measure(`pull of ${APP_BYTES / 1e6} MB`, {
     rounds,
     run: (round) =>
-      runProgram([
+      program.run([
         ...["registry", "pull", "-k", reference(round)],
         ...["--cache-dir", join(directory, `pulled${round}`)],
       ]),
@@ -124,12 +160,12 @@ async function measureRegistry(directory: string, rounds: number): Promise<Row[]
 }
 
 /** From the start of `up` to the first answer of an app that has been prepared. */
-async function measureUp(directory: string, rounds: number): Promise<Row> {
+async function measureUp({ directory, rounds, program }: Bench): Promise<Row> {
   return await measure("up to its first answer", {
     rounds,
     run: async () => {
       const port = freePort();
-      const child = startProgram([
+      const child = program.start([
         ...["up", "-f", SAMPLE, "--listen", `127.0.0.1:${port}`, "--workers", "1", "-q"],
         ...["--cache-dir", join(directory, "cache"), "--state-dir", ""],
       ]);
@@ -144,52 +180,19 @@ async function measureUp(directory: string, rounds: number): Promise<Row> {
 }
 
 /** From a change in a directory that `watch` looks at to the answer that shows it. */
-async function measureWatch(directory: string): Promise<Row[]> {
-  const app = join(directory, "watched");
-  await Deno.mkdir(join(app, "assets"), { recursive: true });
-  const manifest = join(app, "spin.toml");
-  await Deno.writeTextFile(manifest, watchedManifest("first"));
-  // One shows files, the other answers everything in the same way.
-  const [reader, greeter] = [await Deno.readFile(sampleWasm("torture")), await readGreeter()];
-  const [file, wasm] = [join(app, "assets", "a.txt"), join(app, "a.wasm")];
-  await Deno.writeTextFile(file, "first");
-  await Deno.writeFile(wasm, reader);
-  const port = freePort();
+async function measureWatch(bench: Bench): Promise<Row[]> {
+  const app = await writeWatchedApp(bench, "torture");
   const path = "/file?path=/a.txt";
-  const child = startProgram([
-    ...["watch", "-f", app, "--skip-build", "--listen", `127.0.0.1:${port}`, "-q"],
-    ...["--cache-dir", join(directory, "cache"), "--state-dir", ""],
-  ]);
-  try {
+  return await withWatch(bench, app, async (port) => {
     await waitForAnswer(port, { path, isRight: (text) => text === "first" });
-    const ofManifest: number[] = [];
-    for (let change = 0; change < CHANGES; change++) {
-      const start = performance.now();
-      await Deno.writeTextFile(manifest, watchedManifest(`change ${change}`));
-      await waitForAnswer(port, {
-        path: "/fixed",
-        isRight: (text) => text === `change ${change}`,
-      });
-      ofManifest.push(performance.now() - start);
-    }
-    const ofFile: number[] = [];
-    for (let change = 0; change < CHANGES; change++) {
-      const start = performance.now();
-      await Deno.writeTextFile(file, `change ${change}`);
-      await waitForAnswer(port, { path, isRight: (text) => text === `change ${change}` });
-      ofFile.push(performance.now() - start);
-    }
-    const ofComponent: number[] = [];
-    for (let change = 0; change < CHANGES; change++) {
-      const isReader = change % 2 === 1;
-      const start = performance.now();
-      await Deno.writeFile(wasm, withRandomSection(isReader ? reader : greeter));
-      await waitForAnswer(port, {
-        path,
-        isRight: (text) => (text === `change ${CHANGES - 1}`) === isReader,
-      });
-      ofComponent.push(performance.now() - start);
-    }
+    const ofManifest = await timeChanges(async (text) => {
+      await Deno.writeTextFile(join(app, "spin.toml"), watchedManifest(text));
+      await waitForAnswer(port, { path: "/fixed", isRight: (answer) => answer === text });
+    });
+    const ofFile = await timeChanges(async (text) => {
+      await Deno.writeTextFile(join(app, "assets", "a.txt"), text);
+      await waitForAnswer(port, { path, isRight: (answer) => answer === text });
+    });
     return [
       {
         what: "watch: changed manifest to its answer",
@@ -197,8 +200,70 @@ async function measureWatch(directory: string): Promise<Row[]> {
         limitMs: RELOAD_LIMIT_MS,
       },
       { what: "watch: changed file to its answer", times: ofFile, limitMs: RELOAD_LIMIT_MS },
-      { what: "watch: component never seen to its answer", times: ofComponent },
     ];
+  });
+}
+
+/** The same for components that were never seen before, which have to be prepared. */
+async function measureNewComponents(bench: Bench): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const sample of ["torture", "tiny-js"] as const) {
+    const app = await writeWatchedApp(bench, sample);
+    const wasm = await Deno.readFile(sampleWasm(sample));
+    const times = await withWatch(bench, app, async (port) => {
+      await waitForAnswer(port, {});
+      return await timeChanges(async (text) => {
+        await Deno.writeFile(join(app, "a.wasm"), withSection(wasm, text));
+        await Deno.writeTextFile(join(app, "spin.toml"), watchedManifest(text));
+        // What answers the new route is the app with the new component.
+        await waitForAnswer(port, { path: "/fixed", isRight: (answer) => answer === text });
+      });
+    });
+    const size = formatBytes(wasm.length);
+    rows.push({
+      what: `watch: component never seen (${size}) to its answer`,
+      times,
+      limitMs: RELOAD_LIMIT_MS,
+    });
+  }
+  return rows;
+}
+
+/** @returns Milliseconds of each. */
+async function timeChanges(change: (text: string) => Promise<void>): Promise<number[]> {
+  const times: number[] = [];
+  for (let number = 0; number < CHANGES; number++) {
+    // Nobody changes things in the moment in which the change before is seen.
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_CHANGES_MS));
+    const start = performance.now();
+    await change(`change ${number}`);
+    times.push(performance.now() - start);
+  }
+  return times;
+}
+
+/** @returns Its directory. */
+async function writeWatchedApp({ directory }: Bench, sample: SampleApp): Promise<string> {
+  const app = await Deno.makeTempDir({ dir: directory, prefix: "watched-" });
+  await Deno.mkdir(join(app, "assets"));
+  await Deno.writeTextFile(join(app, "spin.toml"), watchedManifest("first"));
+  await Deno.writeTextFile(join(app, "assets", "a.txt"), "first");
+  await Deno.copyFile(sampleWasm(sample), join(app, "a.wasm"));
+  return app;
+}
+
+async function withWatch<T>(
+  { directory, program }: Bench,
+  app: string,
+  measureIt: (port: number) => Promise<T>,
+): Promise<T> {
+  const port = freePort();
+  const child = program.start([
+    ...["watch", "-f", app, "--skip-build", "--listen", `127.0.0.1:${port}`, "-q"],
+    ...["--cache-dir", join(directory, "cache"), "--state-dir", ""],
+  ]);
+  try {
+    return await measureIt(port);
   } finally {
     child.kill("SIGKILL");
     await child.status;
@@ -222,14 +287,13 @@ files = [{ source = "assets", destination = "/" }]
 `;
 }
 
-async function readGreeter(): Promise<Uint8Array> {
-  return await Deno.readFile(join(SAMPLE, "hello.wasm"));
-}
-
 /** The same component in other bytes: with a section that means nothing. */
-function withRandomSection(wasm: Uint8Array): Uint8Array<ArrayBuffer> {
-  const content = [1, "x".charCodeAt(0), ...randomBytes(16)];
-  return new Uint8Array([...wasm, 0, content.length, ...content]);
+function withSection(wasm: Uint8Array, text: string): Uint8Array<ArrayBuffer> {
+  const content = [1, "x".charCodeAt(0), ...new TextEncoder().encode(text), ...randomBytes(16)];
+  const bytes = new Uint8Array(wasm.length + 2 + content.length);
+  bytes.set(wasm);
+  bytes.set([0, content.length, ...content], wasm.length);
+  return bytes;
 }
 
 interface AnswerOptions {
@@ -259,20 +323,6 @@ async function answers(
     // Nothing listens yet.
     return false;
   }
-}
-
-function startProgram(args: readonly string[]): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", ...DENO_FLAGS, join(ROOT, "main.ts"), ...args],
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-}
-
-async function runProgram(args: readonly string[]): Promise<void> {
-  const { code } = await startProgram(args).status;
-  if (code !== 0) throw new Error(`spinkube ${args.join(" ")} has ended with ${code}`);
 }
 
 /** Bytes that cannot be compressed. */

@@ -10,7 +10,7 @@ import { buildInstallDir } from "../../../deploy/image/install_dir.ts";
 import { UsageError } from "../../../lib/errors.ts";
 import { INSTALL_DIR } from "../../../lib/install_dir.ts";
 import { userCacheDir } from "../../../shim/local/cache_dir.ts";
-import { ContainerdNode } from "../../support/containerd_node.ts";
+import { ContainerdNode, SHIM_PER_NODE } from "../../support/containerd_node.ts";
 import {
   type ContainerdVersion,
   findContainerds,
@@ -92,6 +92,10 @@ async function bench(options: ShimBenchOptions, surroundings: Surroundings): Pro
     const name = `example.test/bench-${guest.id}:1`;
     const image = await registryImage(name, { manifest: join(guest.appDir, "spin.toml") });
     const subjects = [spinSubject("spinkube", { node, shim, image: name }), idleSubject(node)];
+    if (options.isPerNode) {
+      const handler = SHIM_PER_NODE;
+      subjects.push(spinSubject("one for all pods", { node, shim, image: name, handler }));
+    }
     if (other) {
       const original = { node: other, shim: options.original!, image: name };
       subjects.push(spinSubject("original", original));

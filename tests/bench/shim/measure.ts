@@ -4,6 +4,7 @@
  * @module
  */
 
+import { removeIfThere } from "../../../lib/remove_if_there.ts";
 import { shimProcesses } from "../../support/containerd_leftovers.ts";
 import type { Pod } from "../../support/cri_pod.ts";
 import type { OciImage } from "../../support/oci_layout.ts";
@@ -110,9 +111,7 @@ async function timeStart({ node, shim }: ShimSubject): Promise<number> {
 async function forgetApp({ node }: ShimSubject, image: OciImage): Promise<void> {
   await node.ctr(["-n", "k8s.io", "images", "rm", "--sync", image.name]);
   await node.ctr(["images", "rm", "--sync", image.name]);
-  await Deno.remove(node.storeDir, { recursive: true }).catch((error: unknown) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
+  await removeIfThere(node.storeDir, { recursive: true });
   await node.importImage(image);
 }
 

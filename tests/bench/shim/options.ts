@@ -17,6 +17,8 @@ export interface ShimBenchOptions {
   readonly original: string | undefined;
   /** A ready install directory; undefined: one is built. */
   readonly installDir: string | undefined;
+  /** Measure it with one shim for all pods of the node, too. */
+  readonly isPerNode: boolean;
   readonly guests: readonly ("c" | "js")[];
   /** A ready JavaScript guest; undefined: built from npm. */
   readonly jsGuest: string | undefined;
@@ -32,6 +34,7 @@ Usage: deno task bench:shim [OPTIONS]
   --containerd 1.6|1.7|2   Under this containerd; default: the newest one
   --original FILE          Measure the original containerd-shim-spin-v2, too
   --install-dir DIR        Use this install directory instead of building one
+  --shim-per-node          Measure it with one shim for all pods, too
   --guest c|js             Only this guest
   --js-guest FILE          Use this Wasm as the JavaScript guest; it answers / with text
   --pods N,N,…             Pods at once for the memory of each; default: 1,10,40
@@ -60,6 +63,7 @@ export function parseShimBenchOptions(args: readonly string[]): ShimBenchOptions
     containerd: line,
     original: values.original,
     installDir: values["install-dir"],
+    isPerNode: values["shim-per-node"] ?? false,
     guests: guest === undefined ? ["c", "js"] : [guest],
     jsGuest: values["js-guest"],
     pods: values.pods === undefined ? PODS : parsePods(values.pods),
@@ -81,6 +85,7 @@ function parse(args: readonly string[]) {
         containerd: { type: "string" },
         original: { type: "string" },
         "install-dir": { type: "string" },
+        "shim-per-node": { type: "boolean" },
         guest: { type: "string" },
         "js-guest": { type: "string" },
         pods: { type: "string" },

@@ -8,6 +8,7 @@ Deno.test("parseShimBenchOptions() measures both guests without the original by 
     containerd: undefined,
     original: undefined,
     installDir: undefined,
+    isPerNode: false,
     guests: ["c", "js"],
     jsGuest: undefined,
     pods: [1, 10, 40],

@@ -25,10 +25,15 @@ export interface ShimSubject {
 /** Our shim or the original, with a Spin app. */
 export function spinSubject(
   name: string,
-  { node, shim, image }: { node: ContainerdNode; shim: string; image: string },
+  { node, shim, image, handler = "spin" }: {
+    node: ContainerdNode;
+    shim: string;
+    image: string;
+    handler?: string;
+  },
 ): ShimSubject {
   const container = { name: "app", image };
-  return { name, node, shim, container, handler: "spin", isServing: true };
+  return { name, node, shim, container, handler, isServing: true };
 }
 
 /** containerd's own shim with a process that does nothing: what a pod costs at least. */
