@@ -8,6 +8,7 @@ import type { KubeObject } from "../../lib/kube/types.ts";
 import { UnverifiedFetch } from "../../lib/kube/unverified_fetch.ts";
 import { DEPLOYMENTS } from "../../lib/kube/workload_types.ts";
 import { whyNoApiServer } from "../support/api_server.ts";
+import { fakeClock, whyNoFakeClock } from "../support/fake_clock.ts";
 import { waitUntil } from "../support/wait.ts";
 import { accountToken, OperatorCluster, spinApp, waitFor } from "./_operator.ts";
 import { fetchText, OperatorProcess } from "./_operator_process.ts";
@@ -113,6 +114,32 @@ Deno.test({
       const holder = (await user.find(LEASES, LEASE))?.spec?.holderIdentity;
       assert.ok(third.log.includes(holder!), `${holder} is not in ${third.log}`);
     });
+  },
+});
+
+const CLOCK_SKIP = SKIP ?? whyNoFakeClock();
+
+Deno.test({
+  name: "clocks that are two hours apart make no second leader" +
+    (CLOCK_SKIP ? ` (ignored: ${CLOCK_SKIP})` : ""),
+  ignore: CLOCK_SKIP !== undefined,
+  async fn() {
+    await using cluster = await OperatorCluster.start();
+    const { user } = cluster;
+    const init = { kubeconfig: cluster.kubeconfig, args: ["--leader-elect"] };
+    await using late = await OperatorProcess.start({ ...init, env: fakeClock("-1h") });
+    await late.until(() => late.log.includes("Controllers have started"));
+    const renewed = Date.parse((await user.find(LEASES, LEASE))!.spec!.renewTime!);
+    assert.ok(Date.now() - renewed > 3_000_000, `the clock of ${new Date(renewed)} is right`);
+    await using early = await OperatorProcess.start({ ...init, env: fakeClock("+1h") });
+    await early.until(() => early.log.includes("Waiting to be the leader"));
+    // Longer than a lease lasts that is not renewed.
+    await new Promise((resolve) => setTimeout(resolve, 17_000));
+    assert.doesNotMatch(early.log, /Controllers have started/);
+    assert.doesNotMatch(late.log, /Leadership was lost/);
+    late.kill("SIGTERM");
+    assert.equal((await late.ended()).code, 0, late.log);
+    await early.until(() => early.log.includes("Controllers have started"));
   },
 });
 
