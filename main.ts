@@ -41,6 +41,22 @@ Examples:
   spinkube new shop -t http-ts
   spinkube build --up --listen 127.0.0.1:8080`;
 
+const VERSION_HELP = `Prints the version of this program.
+
+Usage: spinkube version
+
+Examples:
+  spinkube version
+  spinkube --version`;
+
+const HELP_HELP = `Prints all about a command: its options, and examples.
+
+Usage: spinkube help [COMMAND]
+
+Examples:
+  spinkube help up
+  spinkube help registry push`;
+
 const COMMANDS: readonly string[] = [
   "new",
   "up",
@@ -53,6 +69,7 @@ const COMMANDS: readonly string[] = [
   "kube",
   "scaffold",
   "completion",
+  "controller",
   "installer",
   "version",
   "help",
@@ -144,10 +161,11 @@ async function runMode(args: readonly string[]): Promise<number> {
     case "version":
     case "--version":
     case "-V":
-      console.log(`spinkube ${VERSION}`);
+      console.log(rest.some(asksForHelp) ? VERSION_HELP : `spinkube ${VERSION}`);
       return 0;
     case "help":
       if (rest[0] === "installer") return await runMode(["installer", "help", ...rest.slice(1)]);
+      if (rest[0] === "controller") return await runMode(["controller", "--help"]);
       console.log(await helpFor(rest));
       return 0;
     case undefined:
@@ -192,8 +210,13 @@ async function helpFor([command, word]: readonly string[]): Promise<string> {
     const { helpForKube } = await import("./deploy/cli/kube_main.ts");
     return await helpForKube(command === "kube" ? word : command);
   }
-  if (COMMANDS.includes(command)) return HELP;
+  if (command === "version") return VERSION_HELP;
+  if (command === "help" || asksForHelp(command)) return HELP_HELP;
   throw await unknownWord(command);
+}
+
+function asksForHelp(word: string): boolean {
+  return word === "--help" || word === "-h";
 }
 
 async function unknownWord(word: string): Promise<UsageError> {

@@ -11,6 +11,7 @@ import { ASYNC_EXPORTS, ASYNC_IMPORTS } from "../imports/async_functions.ts";
 import { ARTIFACT_FILES, type ArtifactManifest } from "./artifact.ts";
 import { adaptAsyncBindings } from "./async_bindings.ts";
 import { adaptBindings, type AdaptedBindings } from "./bindings.ts";
+import { fillModules, hollowComponent } from "./wasm/hollow_modules.ts";
 
 /** Adapted bindings, and the core modules that they ask for. */
 export interface GeneratedBindings {
@@ -30,6 +31,33 @@ const NOT_SYNCHRONOUS = "failed to extract interface information from component"
  * @throws {TerminalError} if neither can.
  */
 export async function generateBindings(
+  component: Uint8Array,
+  versioned: readonly string[],
+): Promise<GeneratedBindings> {
+  return await generateHollow(component, versioned) ?? await generateWhole(component, versioned);
+}
+
+/** @returns undefined if the generator has to look at the whole component, or has to say what is wrong. */
+async function generateHollow(
+  component: Uint8Array,
+  versioned: readonly string[],
+): Promise<GeneratedBindings | undefined> {
+  try {
+    const hollow = hollowComponent(component);
+    // What the generator does not see is validated here.
+    if (!hollow.modules.every(({ original }) => WebAssembly.validate(original as BufferSource))) {
+      return undefined;
+    }
+    const generated = await generateWhole(hollow.bytes, versioned);
+    const modules = fillModules(generated.modules, hollow);
+    return modules && { ...generated, modules };
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TerminalError) return undefined;
+    throw error;
+  }
+}
+
+async function generateWhole(
   component: Uint8Array,
   versioned: readonly string[],
 ): Promise<GeneratedBindings> {

@@ -5,6 +5,7 @@ import { ARTIFACT_FILES, type ArtifactManifest, sha256Hex } from "./artifact.ts"
 import { engineVersion } from "./engine_version.ts";
 import { prepareComponent, type PreparedFiles } from "./prepare.ts";
 import { wat } from "./wasm/_wat_fixture.ts";
+import { readSections, SECTION, WasmReader } from "./wasm/reader.ts";
 
 const APPS = new URL("../../tests/fixtures/apps/", import.meta.url);
 
@@ -28,6 +29,28 @@ Deno.test("prepareComponent() describes what it made", async () => {
   for (const [name, digest] of Object.entries(manifest.files)) {
     assert.equal(digest, await sha256Hex(files.get(name)!), name);
   }
+});
+
+Deno.test("prepareComponent() refuses a component with a function that cannot be", async () => {
+  const source = (await readGuest("torture")).slice();
+  const { code } = SECTION;
+  // The first module's first function, whose body then computes nothing whatever it has to.
+  const module = readSections(source).find(({ id }) => id === 1)!;
+  const bytes = source.subarray(module.content, module.end);
+  const section = readSections(bytes).find(({ id }) => id === code)!;
+  const reader = new WasmReader(bytes, section.content);
+  for (let left = reader.u32(); left > 0; left--) {
+    const size = reader.u32();
+    // No locals, then `i32.add` of what is not there.
+    bytes.fill(0x6a, reader.position + 1, reader.position + size - 1);
+    bytes[reader.position] = 0;
+    reader.skip(size);
+  }
+  await assert.rejects(prepareComponent(source), (error: unknown) => {
+    assert.ok(error instanceof TerminalError);
+    assert.match(error.message, /^the component is invalid or uses features that this version/);
+    return true;
+  });
 });
 
 Deno.test("prepareComponent() makes the same of the same", async () => {

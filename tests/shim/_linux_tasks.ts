@@ -162,15 +162,16 @@ export const LINUX_TASKS: readonly Case[] = [
     },
   },
   {
-    name: "a container's program ignores the signals that it does under containerd's own shim",
+    name: "a container's program ignores no signal that it heeds under containerd's own shim",
     async run(node) {
       const script = "while read -r line; do echo $line; done </proc/self/status";
       const ours = runArguments("signals", shell(script), ["--rm"]);
       const theirs = ours.map((word) => word === RUNTIME.type ? "io.containerd.runc.v2" : word);
       const [own, expected] = [await node.ctr(ours), await node.ctr(theirs)]
-        .map(({ stdout }) => /^SigIgn: (\S+)$/m.exec(stdout)?.[1]);
-      assert.match(expected ?? "", /^[0-9a-f]{16}$/);
-      assert.equal(own, expected);
+        .map(({ stdout }) => BigInt(`0x${/^SigIgn: ([0-9a-f]{16})$/m.exec(stdout)![1]}`));
+      // Signals that glibc keeps for itself may be ignored by whoever started containerd; a program that
+      // has glibc in it does not hand that on.
+      assert.equal(own! & ~expected!, 0n, `${own!.toString(16)}, not ${expected!.toString(16)}`);
     },
   },
   {

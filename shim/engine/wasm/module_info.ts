@@ -195,7 +195,7 @@ function readGlobals(reader: WasmReader | undefined, firstIndex: number): WasmGl
   return globals;
 }
 
-function skipConstantExpression(reader: WasmReader): void {
+export function skipConstantExpression(reader: WasmReader): void {
   while (readInstruction(reader) !== 0x0b);
 }
 
