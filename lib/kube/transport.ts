@@ -34,6 +34,8 @@ export interface KubeRequest {
 const TIMEOUT_MS = 30_000;
 /** Milliseconds after which certificate files are looked at again. */
 const RELOAD_MS = 60_000;
+/** Milliseconds that a connection is kept for the next request. */
+const POOL_IDLE_MS = 60_000;
 
 /** What became of requests, for metrics. */
 export interface TransportObserver {
@@ -123,8 +125,7 @@ export class KubeTransport {
     return new WebSocket(url, {
       protocols: [...protocols],
       headers: this.#commonHeaders(identity),
-      // WebSockets begin with HTTP/1.1.
-      client: this.#createClient(identity, { http2: false }),
+      client: this.#createClient(identity),
     });
   }
 
@@ -197,17 +198,21 @@ export class KubeTransport {
     this.#clientKey = key;
     return this.#client = this.#cluster.isInsecure
       ? new UnverifiedFetch(certificate)
-      : this.#createClient(identity, { http2: true });
+      : this.#createClient(identity);
   }
 
-  #createClient({ certificate }: Identity, { http2 }: { http2: boolean }): Deno.HttpClient {
+  #createClient({ certificate }: Identity): Deno.HttpClient {
     const { ca, proxyUrl } = this.#cluster;
     const caText = ca && readPem(ca, "certificate authority");
     return Deno.createHttpClient({
       ...(caText === undefined ? {} : { caCerts: [caText] }),
       ...(certificate ? { cert: certificate.cert, key: certificate.key } : {}),
       ...(proxyUrl === undefined ? {} : { proxy: { url: proxyUrl } }),
-      http2,
+      // Over HTTP/2, Deno sends head and body apart and leaves Nagle's algorithm on: a body of more than
+      // a kilobyte waits 40 ms for the acknowledgement of its head. WebSockets need HTTP/1.1 anyway.
+      http2: false,
+      // Shorter than the 90 s after which an API server closes a connection that nobody uses.
+      poolIdleTimeout: POOL_IDLE_MS,
     } as Deno.CreateHttpClientOptions);
   }
 }
