@@ -34,34 +34,55 @@ export async function generateBindings(
   component: Uint8Array,
   versioned: readonly string[],
 ): Promise<GeneratedBindings> {
-  return await generateHollow(component, versioned) ?? await generateWhole(component, versioned);
+  const options = optionsFor(versioned);
+  try {
+    const files = await generateHollow(component, options) ??
+      (await generate(component, options)).files;
+    return adapted("sync", files);
+  } catch (error) {
+    if (!isAsynchronous(error)) throw unusable(error);
+  }
+  // Large, slow to load, and needed by few. It looks at what functions do.
+  const { $init, generate: generateAsync } = await import(
+    "@bytecodealliance/jco-transpile/component"
+  );
+  await $init;
+  try {
+    const { files } = generateAsync(component, { ...options, noComponentErrorWrapping: false });
+    return adapted("async", files);
+  } catch (error) {
+    throw unusable(error);
+  }
 }
 
-/** @returns undefined if the generator has to look at the whole component, or has to say what is wrong. */
+/**
+ * What the lean generator writes, without having to look at all of the component.
+ * @returns undefined if it has to, or if it has to say what is wrong.
+ */
 async function generateHollow(
   component: Uint8Array,
-  versioned: readonly string[],
-): Promise<GeneratedBindings | undefined> {
+  options: GenerateOptions,
+): Promise<[string, Uint8Array][] | undefined> {
   try {
     const hollow = hollowComponent(component);
     // What the generator does not see is validated here.
     if (!hollow.modules.every(({ original }) => WebAssembly.validate(original as BufferSource))) {
       return undefined;
     }
-    const generated = await generateWhole(hollow.bytes, versioned);
-    const modules = fillModules(generated.modules, hollow);
-    return modules && { ...generated, modules };
+    return fillModules((await generate(hollow.bytes, options)).files, hollow);
   } catch (error) {
-    if (error instanceof RangeError || error instanceof TerminalError) return undefined;
-    throw error;
+    if (isAsynchronous(error)) throw error;
+    // Offsets and names in the message are those of the whole component, which says it again.
+    return undefined;
   }
 }
 
-async function generateWhole(
-  component: Uint8Array,
-  versioned: readonly string[],
-): Promise<GeneratedBindings> {
-  const options: GenerateOptions = {
+function isAsynchronous(error: unknown): boolean {
+  return errorLine(error).includes(NOT_SYNCHRONOUS);
+}
+
+function optionsFor(versioned: readonly string[]): GenerateOptions {
+  return {
     name: "component",
     map: versioned.map((name) => [name, name]),
     instantiation: { tag: "async" },
@@ -78,22 +99,6 @@ async function generateWhole(
     noNamespacedExports: false,
     multiMemory: false,
   };
-  try {
-    return adapted("sync", (await generate(component, options)).files);
-  } catch (error) {
-    if (!errorLine(error).includes(NOT_SYNCHRONOUS)) throw unusable(error);
-  }
-  // Large, slow to load, and needed by few.
-  const { $init, generate: generateAsync } = await import(
-    "@bytecodealliance/jco-transpile/component"
-  );
-  await $init;
-  try {
-    const { files } = generateAsync(component, { ...options, noComponentErrorWrapping: false });
-    return adapted("async", files);
-  } catch (error) {
-    throw unusable(error);
-  }
 }
 
 function unusable(error: unknown): TerminalError {

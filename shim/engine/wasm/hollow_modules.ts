@@ -38,7 +38,7 @@ const FILE = /\.core(\d*)\.wasm$/;
 
 /**
  * What a generator of bindings has written for the hollow component → the same for the real one.
- * @param files Names and contents of the core modules that it has written.
+ * @param files Names and contents of what it has written; only modules change.
  * @returns undefined if it has written others than those that it was given: the real component has to
  * be given to it then.
  */
@@ -49,8 +49,7 @@ export function fillModules(
   const filled: [string, Uint8Array][] = [];
   for (const [name, content] of files) {
     const number = FILE.exec(name)?.[1];
-    if (number === undefined) return undefined;
-    const module = modules[Number(number || 1) - 1];
+    const module = number === undefined ? undefined : modules[Number(number || 1) - 1];
     if (module && !isSame(content, module.hollow)) return undefined;
     // What comes after those of the component connects them, and is the generator's own.
     filled.push([name, module?.original ?? content]);
