@@ -7,6 +7,7 @@
 
 import { join } from "node:path";
 import { errorText, TerminalError } from "../lib/errors.ts";
+import { parseYaml } from "../lib/parse_yaml.ts";
 
 const NAMES: readonly string[] = ["rcm.yaml", "rcm.yml", "rcm.json", "rcm.toml"];
 
@@ -51,7 +52,7 @@ function broken(path: string, error: unknown): TerminalError {
 async function parseAs(name: string, text: string): Promise<unknown> {
   if (name.endsWith(".json")) return JSON.parse(text);
   if (name.endsWith(".toml")) return (await import("smol-toml")).parse(text);
-  return (await import("../lib/yaml.ts")).parse(text);
+  return await parseYaml(text);
 }
 
 function settingsOf(value: unknown): FileSettings {

@@ -8,6 +8,8 @@
  * @module
  */
 
+import { linesOf } from "../text_lines.ts";
+
 /** Bytes that are read at once. */
 const CHUNK_BYTES = 16_384;
 
@@ -56,25 +58,10 @@ export async function readText(
   return text + decoder.decode();
 }
 
-/** The lines of a body as they come, however it is cut into chunks. Empty ones are left out. */
-export async function* readLines(
+/** The lines of a body as they come; see {@link linesOf}. @throws The signal's reason, if it fires. */
+export function readLines(
   body: ReadableStream<Uint8Array>,
   signal: AbortSignal,
 ): AsyncGenerator<string, void, void> {
-  const decoder = new TextDecoder();
-  // A large object comes in many chunks: it is put together once, at its end.
-  let parts: string[] = [];
-  for await (const chunk of readChunks(body, signal)) {
-    const lines = decoder.decode(chunk, { stream: true }).split("\n");
-    const last = lines.pop()!;
-    for (const line of lines) {
-      parts.push(line);
-      const whole = parts.join("");
-      parts = [];
-      if (whole.trim() !== "") yield whole;
-    }
-    parts.push(last);
-  }
-  const rest = parts.join("") + decoder.decode();
-  if (rest.trim() !== "") yield rest;
+  return linesOf(readChunks(body, signal));
 }

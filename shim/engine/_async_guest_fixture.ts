@@ -104,19 +104,28 @@ export async function loadAsyncGuest(options: {
   shared?: EngineShared;
   sleep?: (ms: number) => Promise<void>;
 } = {}): Promise<LoadedSharedComponent> {
+  return await loadAsyncComponent(await asyncGuest(), {
+    imports: { "test:guest/host": { sleep: options.sleep ?? sleep } },
+    ...(options.shared ? { shared: options.shared } : {}),
+  });
+}
+
+/** Prepares and loads a component, as the host does. */
+export async function loadAsyncComponent(
+  component: Uint8Array,
+  { imports = {}, shared = engineShared() }: {
+    imports?: Parameters<typeof loadSharedComponent>[0]["imports"];
+    shared?: EngineShared;
+  } = {},
+): Promise<LoadedSharedComponent> {
   const directory = await Deno.makeTempDir({ prefix: "spinkube-test-" });
   try {
     const entry = `${directory}/entry`;
-    await writeEntry(entry, await prepareComponent(await asyncGuest()));
+    await writeEntry(entry, await prepareComponent(component));
     const { manifest, files } = (await readEntry(entry))!;
-    return await loadSharedComponent({
-      id: "guest",
-      directory: entry,
-      manifest,
-      modules: compileModules(files, { manifest, component: "guest" }),
-      imports: { "test:guest/host": { sleep: options.sleep ?? sleep } },
-      shared: options.shared ?? engineShared(),
-    });
+    const modules = compileModules(files, { manifest, component: "guest" });
+    const id = "guest";
+    return await loadSharedComponent({ id, directory: entry, manifest, modules, imports, shared });
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

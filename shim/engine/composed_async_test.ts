@@ -6,12 +6,9 @@
 
 import assert from "node:assert/strict";
 import { buildAsyncComponent } from "../../tests/support/spin_compositions.ts";
-import { engineShared } from "./_guest_fixture.ts";
-import { compileModules } from "./component.ts";
+import { loadAsyncComponent } from "./_async_guest_fixture.ts";
 import { encodeComposition } from "./compose/encode_composition.ts";
-import { prepareComponent } from "./prepare.ts";
-import { readEntry, writeEntry } from "./prepared_store.ts";
-import { type LoadedSharedComponent, loadSharedComponent } from "./shared_component.ts";
+import type { LoadedSharedComponent } from "./shared_component.ts";
 import { readShape } from "./wasm/component_shape.ts";
 
 const MEMORY = `(memory (export "memory") 1)
@@ -66,29 +63,10 @@ async function buildCaller(
   );
 }
 
-async function load(component: Uint8Array): Promise<LoadedSharedComponent> {
-  const directory = await Deno.makeTempDir({ prefix: "spinkube-test-" });
-  try {
-    const entry = `${directory}/entry`;
-    await writeEntry(entry, await prepareComponent(component));
-    const { manifest, files } = (await readEntry(entry))!;
-    return await loadSharedComponent({
-      id: "guest",
-      directory: entry,
-      manifest,
-      modules: compileModules(files, { manifest, component: "guest" }),
-      imports: {},
-      shared: engineShared(),
-    });
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
 /** A caller with what adds for it. */
 async function composed(way: Way): Promise<LoadedSharedComponent> {
   const [adder, caller] = await Promise.all([buildAdder(way.isAsync), buildCaller(way)]);
-  return await load(encodeComposition([
+  return await loadAsyncComponent(encodeComposition([
     { shape: readShape(adder), given: new Map(), outerName: (item) => item },
     {
       shape: readShape(caller),

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { linesOf } from "../../lib/text_lines.ts";
 import type { PrepareFailure } from "./prepare_main.ts";
 
 /** What the server is asked for. */
@@ -45,7 +46,7 @@ const MAX_BYTES = 512 << 20;
 
 /** Serves until there are no more requests, or until too much memory is used. */
 export async function servePrepare(parts: PrepareServerParts): Promise<void> {
-  const lines = readLines(parts.requests);
+  const lines = linesOf(parts.requests);
   let next = lines.next();
   let [source, rounds] = ["", 0];
   for (;;) {
@@ -78,15 +79,4 @@ async function isQuiet(next: Promise<unknown>, pauseMs: number): Promise<boolean
   const isPast = await Promise.race([pause, next.then(() => false)]);
   clearTimeout(timer);
   return isPast;
-}
-
-async function* readLines(bytes: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of bytes) {
-    text += decoder.decode(chunk, { stream: true });
-    const lines = text.split("\n");
-    text = lines.pop()!;
-    yield* lines;
-  }
 }

@@ -10,6 +10,7 @@
 
 import { RUNTIME } from "../../crds/contract.ts";
 import { dirname } from "../../lib/path.ts";
+import { removeIfThereSync } from "../../lib/remove_if_there.ts";
 import { selfCommand } from "../../lib/self_command.ts";
 import { sleep } from "../../lib/timer.ts";
 import { formatAddress, listen } from "../ttrpc/address.ts";
@@ -79,17 +80,9 @@ async function listenUnlessServed(
 async function listenIfFree(socket: string): Promise<Deno.UnixListener | undefined> {
   using _ = await lockSockets(dirname(socket));
   if (await accepts(socket)) return undefined;
-  removeStale(socket);
+  // The file of a server that has died: nobody can listen on it any more.
+  removeIfThereSync(socket);
   return listen(socket);
-}
-
-/** The file of a server that has died; nobody can listen on it any more. */
-function removeStale(socket: string): void {
-  try {
-    Deno.removeSync(socket);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 /**
